@@ -1,0 +1,69 @@
+"""The database as plugins and rooms see it: scoped units of work and scoped reads, on SQLAlchemy Core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from bharat.contracts.principal import Actor
+
+Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+
+
+class Reader(Protocol):
+    """Reads for one organisation, each statement in its own autocommit."""
+
+    @property
+    def organisation_id(self) -> UUID | None: ...
+
+    def execute(self, statement: sa.Executable, parameters: Parameters | None = None) -> sa.CursorResult[Any]:
+        """Run a read. Every table of an organisation's data in it is limited to this organisation's rows.
+
+        Raises `TenancyError` when the statement names such a table and the reader has no organisation."""
+        ...
+
+
+class Unit(Reader, Protocol):
+    """A unit of work: one write transaction for one organisation. All of it becomes visible, or none."""
+
+    @property
+    def actor(self) -> Actor:
+        """Who causes the change: stamped on rows, audit entries, events and jobs."""
+        ...
+
+    def on_commit(self, callback: Callable[[], None]) -> None:
+        """Call `callback` after the commit; never when it is rolled back. Its errors are logged, not raised:
+        it may only hasten what would happen anyway (wake a worker, drop a cache entry)."""
+        ...
+
+
+class Database(Protocol):
+    """The primary database."""
+
+    @property
+    def dialect(self) -> Literal["sqlite", "postgresql"]: ...
+
+    def write(self, organisation_id: UUID | None, actor: Actor) -> AbstractContextManager[Unit]:
+        """Open a unit of work. With `None` only platform tables can be named.
+
+        Leaving the block commits; an exception rolls back. Raises `Unavailable` when the database does not answer
+        or stays busy past its time-out; nothing has been changed then."""
+        ...
+
+    def read(self, organisation_id: UUID | None) -> Reader:
+        """Reads for one organisation, or of platform tables with `None`."""
+        ...
+
+    def now(self) -> sa.ColumnElement[datetime]:
+        """The database's clock as an expression, shifted by the offset that tests inject. Leases, expiries and ticks
+        use it, so that nodes whose clocks differ agree."""
+        ...
+
+    def after(self, delay: timedelta) -> sa.ColumnElement[datetime]:
+        """`now()` plus a delay, as an expression."""
+        ...

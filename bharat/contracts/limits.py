@@ -1,0 +1,51 @@
+"""Capability `limits`: counters and token buckets that all nodes share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from bharat.contracts.errors import BharatError
+
+
+class LimitsUnavailable(BharatError):
+    """The store does not answer. The caller decides: refuse the login, allow the read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`remaining` is how many more would be allowed now; `retry_after` how long until one is, zero when allowed."""
+
+    allowed: bool
+    remaining: int
+    retry_after: timedelta
+
+
+class Limits(Protocol):
+    """Atomic counting. Keys are 1 to 250 printable ASCII characters without spaces. All methods raise `LimitsUnavailable`."""
+
+    def hit(self, key: str, *, limit: int, window: timedelta) -> Verdict:
+        """Count one in a fixed window that begins with the first hit. The `limit`-th is allowed, the next is not, and
+        a refused hit does not lengthen the window."""
+        ...
+
+    def peek(self, key: str, *, limit: int) -> Verdict:
+        """What `hit` would say, without counting."""
+        ...
+
+    def take(self, key: str, *, capacity: int, per_second: float, amount: int = 1) -> Verdict:
+        """Take `amount` from a token bucket of `capacity` that refills at `per_second`; a new bucket is full.
+
+        All or nothing. `ValueError` when `amount` exceeds `capacity`."""
+        ...
+
+    def reset(self, key: str) -> None:
+        """Forget the counter or bucket."""
+        ...
+
+    def sweep(self) -> int:
+        """Drop expired counters that the backend does not drop by itself; how many."""
+        ...
+
+    def close(self) -> None: ...

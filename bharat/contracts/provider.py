@@ -1,0 +1,58 @@
+"""What a plugin hands over to offer a capability: a named, typed, lazily built `Provider`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from bharat.contracts.platform import Platform
+
+BackendT = TypeVar("BackendT", covariant=True)
+OptionsT = TypeVar("OptionsT", bound=msgspec.Struct)
+
+
+class Capability(StrEnum):
+    """The swappable parts of the platform; each is a section of the configuration and an attribute of the application."""
+
+    STORAGE = "storage"
+    SESSIONS = "sessions"
+    LOCKS = "locks"
+    CACHE = "cache"
+    LIMITS = "limits"
+    REALTIME = "realtime"
+    JOBS = "jobs"
+    VECTORS = "vectors"
+    EMBEDDINGS = "embeddings"
+    MAIL = "mail"
+
+
+class NoOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The options of a provider that has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider(Generic[BackendT, OptionsT]):
+    """One way to provide a capability.
+
+    `options` is a frozen msgspec Struct with `forbid_unknown_fields=True`; its fields are the keys of the
+    configuration section `[<capability>.<name>]`. A field's `msgspec.Meta(description=..., extra={...})` may carry
+    `env` (a tuple of customary environment names, `("REDIS_URL",)`) and `secret=True` (masked everywhere).
+
+    `shared` says whether several processes on several nodes may use the same backend at once; `mode = "cluster"`
+    refuses a provider that is not. It may depend on the platform's database: then it is a function of it.
+
+    `build` runs once per process, after fork. It imports the driver; importing the plugin must not.
+    """
+
+    name: str
+    options: type[OptionsT]
+    build: Callable[[OptionsT, Platform], BackendT]
+    shared: bool
+    summary: str
+
+
+AnyProvider = Provider[Any, Any]
