@@ -1,0 +1,28 @@
+"""`bharat.toml` and the environment, read once into one frozen, validated `Config`: defaults < file < environment."""
+
+from bharat.config.fields import Decoded, Row, Setting, decode, settings_of
+from bharat.config.load import find_file, load
+from bharat.config.secret import HiddenText, Secret, shown
+from bharat.config.sections import Accounts, Choice, Config, Database, Log, Server, Worker
+from bharat.config.sources import Raw
+
+__all__ = [
+    "Accounts",
+    "Choice",
+    "Config",
+    "Database",
+    "Decoded",
+    "HiddenText",
+    "Log",
+    "Raw",
+    "Row",
+    "Secret",
+    "Server",
+    "Setting",
+    "Worker",
+    "decode",
+    "find_file",
+    "load",
+    "settings_of",
+    "shown",
+]
