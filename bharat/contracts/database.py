@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from bharat.contracts.principal import Actor
 
+StatementT = TypeVar("StatementT", bound=sa.Executable)
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
@@ -21,10 +22,19 @@ class Reader(Protocol):
     @property
     def organisation_id(self) -> UUID | None: ...
 
-    def execute(self, statement: sa.Executable, parameters: Parameters | None = None) -> sa.CursorResult[Any]:
-        """Run a read. Every table of an organisation's data in it is limited to this organisation's rows.
+    def rows(self, statement: sa.Executable, parameters: Parameters | None = None) -> Sequence[sa.Row[Any]]:
+        """All rows of a SELECT. Every table of organisations' data in it is limited to this organisation's rows.
 
-        Raises `TenancyError` when the statement names such a table and the reader has no organisation."""
+        Raises `TenancyError` when the statement names such a table and the reader has no organisation, `Unavailable`
+        when the database does not answer."""
+        ...
+
+    def row(self, statement: sa.Executable, parameters: Parameters | None = None) -> sa.Row[Any] | None:
+        """The first row, or `None`."""
+        ...
+
+    def scalar(self, statement: sa.Executable, parameters: Parameters | None = None) -> Any:
+        """The first column of the first row, or `None`."""
         ...
 
 
@@ -34,6 +44,20 @@ class Unit(Reader, Protocol):
     @property
     def actor(self) -> Actor:
         """Who causes the change: stamped on rows, audit entries, events and jobs."""
+        ...
+
+    def execute(self, statement: sa.Executable, parameters: Parameters | None = None) -> sa.CursorResult[Any]:
+        """Run any statement, limited to the organisation; an INSERT into organisations' data is given its id.
+
+        A violated constraint raises SQLAlchemy's `IntegrityError`; inside `savepoint` the unit can go on after it."""
+        ...
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """A nested transaction: an error that leaves the block undoes only what was done inside it."""
+        ...
+
+    def wake(self, job_id: UUID, queue: str, at: datetime | None) -> None:
+        """Say that a job row was written: after the commit the `jobs` provider is told. Called by `bharat.work.enqueue`."""
         ...
 
     def on_commit(self, callback: Callable[[], None]) -> None:
@@ -57,6 +81,10 @@ class Database(Protocol):
 
     def read(self, organisation_id: UUID | None) -> Reader:
         """Reads for one organisation, or of platform tables with `None`."""
+        ...
+
+    def prepare(self, statement: StatementT) -> StatementT:
+        """Make a SELECT ready once, so that each run of it by a `Reader` with an organisation skips the rewriting."""
         ...
 
     def now(self) -> sa.ColumnElement[datetime]:

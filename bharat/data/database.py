@@ -1,0 +1,251 @@
+"""`BharatDatabase`: the contract `Database` on SQLAlchemy Core."""
+
+from __future__ import annotations
+
+import logging
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeVar, cast
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from bharat.contracts.database import Parameters
+from bharat.contracts.errors import Unavailable
+from bharat.contracts.principal import Actor
+from bharat.data.clock import OffsetClock
+from bharat.data.engine import EngineOptions, create_engine
+from bharat.data.statements import bind, for_reading
+from bharat.data.tenancy import scoped
+from bharat.data.types import Instant
+
+log = logging.getLogger(__name__)
+StatementT = TypeVar("StatementT", bound=sa.Executable)
+
+ORGANISATION_SETTING = "bharat.organisation"
+PLATFORM_SETTING = "bharat.platform"
+
+
+class BharatDatabase:
+    """Opens readers and units of work. One per process, made after fork and monkey-patching."""
+
+    def __init__(
+        self,
+        options: EngineOptions,
+        clock: OffsetClock | None = None,
+        *,
+        busy_timeout: timedelta = timedelta(seconds=5),
+    ) -> None:
+        self.engine = create_engine(options)
+        self.clock = clock or OffsetClock()
+        self.dialect: Literal["sqlite", "postgresql"] = (
+            "sqlite" if self.engine.dialect.name == "sqlite" else "postgresql"
+        )
+        self._busy_timeout = busy_timeout
+        self.wake: Callable[[UUID, str, datetime | None], None] | None = None
+        """How workers are woken after a commit that wrote jobs; set by the application once its `jobs` provider is built."""
+        # SQLite has one writer. Within the process they queue here: a greenlet that yields inside a write would
+        # otherwise meet the others' BEGIN and hold the whole process until the busy time-out.
+        self._writer = threading.Lock()
+        self._reading = (
+            self.engine.execution_options(isolation_level="AUTOCOMMIT") if self.dialect == "postgresql" else self.engine
+        )
+
+    def read(self, organisation_id: UUID | None) -> DatabaseReader:
+        return DatabaseReader(self, organisation_id)
+
+    @contextmanager
+    def write(self, organisation_id: UUID | None, actor: Actor) -> Iterator[DatabaseUnit]:
+        opened = self._sqlite_write() if self.dialect == "sqlite" else self._postgresql_write(organisation_id)
+        with opened as connection:
+            unit = DatabaseUnit(connection, organisation_id, actor)
+            yield unit
+        if self.wake is not None:
+            for job_id, queue, at in unit.woken:
+                self.wake(job_id, queue, at)
+        for callback in unit.callbacks:
+            try:
+                callback()
+            except Exception:
+                log.exception("a callback after commit failed; what it would have hastened happens later")
+
+    def now(self) -> sa.ColumnElement[datetime]:
+        if self.dialect == "sqlite":
+            # One machine, one clock: the process's clock is the database's.
+            return sa.literal(self.clock.now(), Instant)
+        return self._shifted(self.clock.offset)
+
+    def after(self, delay: timedelta) -> sa.ColumnElement[datetime]:
+        if self.dialect == "sqlite":
+            return sa.literal(self.clock.now() + delay, Instant)
+        return self._shifted(self.clock.offset + delay)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    @staticmethod
+    def _shifted(offset: timedelta) -> sa.ColumnElement[datetime]:
+        now = sa.func.statement_timestamp(type_=Instant)
+        return sa.type_coerce(now + sa.literal(offset, sa.Interval), Instant) if offset else now
+
+    def prepare(self, statement: StatementT) -> StatementT:
+        """Make a statement ready once, so that each run of it skips the rewriting. Only for organisations' data."""
+        return cast(StatementT, for_reading(statement, self.dialect, platform=False))
+
+    def run_read(
+        self, organisation_id: UUID | None, statement: sa.Executable, parameters: Parameters | None
+    ) -> Sequence[sa.Row[Any]]:
+        """The rows of one read in autocommit. A read that found its connection closed is asked again, once."""
+        prepared = for_reading(statement, self.dialect, platform=organisation_id is None)
+        bound = bind(prepared, organisation_id, parameters)
+        for attempt in (1, 2):
+            try:
+                with self._reading.connect() as connection:
+                    return connection.execute(prepared, bound).all()
+            except sa.exc.DBAPIError as error:
+                if error.connection_invalidated and attempt == 1:
+                    continue
+                raise _unavailable(error) from error
+            except sa.exc.TimeoutError as error:
+                raise Unavailable("All database connections are in use; try again shortly.") from error
+        raise AssertionError("unreachable")
+
+    @contextmanager
+    def _sqlite_write(self) -> Iterator[sa.Connection]:
+        deadline = time.monotonic() + self._busy_timeout.total_seconds()
+        if not self._writer.acquire(timeout=self._busy_timeout.total_seconds()):
+            raise Unavailable("The database is busy writing; try again shortly.")
+        try:
+            with self.engine.connect() as connection:
+                writing = connection.execution_options(bharat_write=True)
+                # Workers are other processes: wait for their commit with short sleeps, which let the loop run on.
+                while True:
+                    try:
+                        transaction = writing.begin()
+                        break
+                    except sa.exc.OperationalError as error:
+                        if not _is_busy(error) or time.monotonic() > deadline:
+                            raise _unavailable(error) from error
+                        time.sleep(0.005 + random.random() * 0.02)
+                with transaction, _translated():
+                    yield writing
+        finally:
+            self._writer.release()
+
+    @contextmanager
+    def _postgresql_write(self, organisation_id: UUID | None) -> Iterator[sa.Connection]:
+        with _translated():
+            connection, transaction = self._begin(organisation_id)
+            with connection, transaction:
+                yield connection
+
+    def _begin(self, organisation_id: UUID | None) -> tuple[sa.Connection, sa.RootTransaction]:
+        """Begin and say for whom. The first statement also finds a dead connection, before anything was written."""
+        name, value = (
+            (PLATFORM_SETTING, "on") if organisation_id is None else (ORGANISATION_SETTING, str(organisation_id))
+        )
+        for attempt in (1, 2):
+            connection = self.engine.connect()
+            try:
+                transaction = connection.begin()
+                connection.execute(_SET, {"name": name, "value": value})
+                return connection, transaction
+            except sa.exc.DBAPIError as error:
+                connection.close()
+                if error.connection_invalidated and attempt == 1:
+                    continue
+                raise
+            except BaseException:
+                connection.close()
+                raise
+        raise AssertionError("unreachable")
+
+
+_SET = sa.select(sa.func.set_config(sa.bindparam("name", type_=sa.Text), sa.bindparam("value", type_=sa.Text), True))
+
+
+class DatabaseReader:
+    """See `bharat.contracts.database.Reader`."""
+
+    __slots__ = ("_database", "organisation_id")
+
+    def __init__(self, database: BharatDatabase, organisation_id: UUID | None) -> None:
+        self._database = database
+        self.organisation_id = organisation_id
+
+    def rows(self, statement: sa.Executable, parameters: Parameters | None = None) -> Sequence[sa.Row[Any]]:
+        return self._database.run_read(self.organisation_id, statement, parameters)
+
+    def row(self, statement: sa.Executable, parameters: Parameters | None = None) -> sa.Row[Any] | None:
+        found = self._database.run_read(self.organisation_id, statement, parameters)
+        return found[0] if found else None
+
+    def scalar(self, statement: sa.Executable, parameters: Parameters | None = None) -> Any:
+        found = self._database.run_read(self.organisation_id, statement, parameters)
+        return found[0][0] if found else None
+
+
+class DatabaseUnit:
+    """See `bharat.contracts.database.Unit`."""
+
+    __slots__ = ("_connection", "actor", "callbacks", "organisation_id", "woken")
+
+    def __init__(self, connection: sa.Connection, organisation_id: UUID | None, actor: Actor) -> None:
+        self._connection = connection
+        self.organisation_id = organisation_id
+        self.actor = actor
+        self.callbacks: list[Callable[[], None]] = []
+        self.woken: list[tuple[UUID, str, datetime | None]] = []
+
+    def execute(self, statement: sa.Executable, parameters: Parameters | None = None) -> sa.CursorResult[Any]:
+        prepared = scoped(statement, platform=self.organisation_id is None)
+        return self._connection.execute(prepared, bind(prepared, self.organisation_id, parameters))
+
+    def rows(self, statement: sa.Executable, parameters: Parameters | None = None) -> Sequence[sa.Row[Any]]:
+        return self.execute(statement, parameters).all()
+
+    def row(self, statement: sa.Executable, parameters: Parameters | None = None) -> sa.Row[Any] | None:
+        return self.execute(statement, parameters).first()
+
+    def scalar(self, statement: sa.Executable, parameters: Parameters | None = None) -> Any:
+        return self.execute(statement, parameters).scalar()
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A nested transaction: an error inside it undoes only what was done inside it."""
+        with self._connection.begin_nested():
+            yield
+
+    def wake(self, job_id: UUID, queue: str, at: datetime | None) -> None:
+        self.woken.append((job_id, queue, at))
+
+    def on_commit(self, callback: Callable[[], None]) -> None:
+        self.callbacks.append(callback)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+        raise _unavailable(error) from error
+    except sa.exc.TimeoutError as error:
+        raise Unavailable("All database connections are in use; try again shortly.") from error
+
+
+def _is_busy(error: sa.exc.OperationalError) -> bool:
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _unavailable(error: sa.exc.DBAPIError) -> BaseException:
+    if not isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError)):
+        return error
+    # The driver's text may hold host names and parameters: it goes to the log, not to the caller.
+    log.warning("the database refused a statement: %s", type(error.orig).__name__, exc_info=error.orig)
+    return Unavailable("The database does not answer; try again shortly.")

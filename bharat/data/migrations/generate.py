@@ -1,0 +1,100 @@
+"""Writes a plugin's next revision: the difference between its tables in code and the database at its newest revision."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.autogenerate import RevisionContext
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+import bharat.data
+from bharat.data.engine import EngineOptions, create_engine
+from bharat.data.migrations.protection import protect_new_tables
+from bharat.data.migrations.runner import Migrator, version_table
+from bharat.data.schema import Schema
+from bharat.data.types import ExactDecimal, Instant
+
+_TEMPLATE = Path(bharat.data.__file__).parent
+
+
+def make_migration(schema: Schema, plugin: str, message: str) -> Path | None:
+    """Write the revision file and return it; `None`, writing nothing, when code and migrations agree.
+
+    Compares on a throw-away SQLite database that is first brought to the newest revisions."""
+    line = schema.line(plugin)
+    with tempfile.TemporaryDirectory() as folder:
+        options = EngineOptions(url=f"sqlite:///{folder}/compare.sqlite3")
+        migrator = Migrator(schema, options)
+        migrator.upgrade()
+        migrator.close()
+        engine = create_engine(options)
+        try:
+            with engine.connect() as connection:
+                return _generate(connection, schema, line.folder, plugin, message)
+        finally:
+            engine.dispose()
+
+
+def compare_options(schema: Schema, plugin: str) -> dict[str, Any]:
+    """How code and database are compared: this plugin's tables only."""
+    own = {table.name for table in schema.tables_of(plugin)}
+    foreign = set(schema.metadata.tables) - own
+
+    def include(name: str | None, kind: str, parents: Any) -> bool:
+        if kind != "table":
+            return True
+        return name in own or (name not in foreign and (name or "").startswith(f"{plugin}_"))
+
+    def include_object(item: Any, name: str | None, kind: str, reflected: bool, other: Any) -> bool:
+        return kind != "table" or include(name, "table", None)
+
+    return {
+        "target_metadata": schema.metadata,
+        "version_table": version_table(plugin),
+        "include_name": include,
+        "include_object": include_object,
+        "compare_type": True,
+        "render_as_batch": True,
+        "render_item": _render_item,
+    }
+
+
+def _generate(connection: sa.Connection, schema: Schema, folder: Path, plugin: str, message: str) -> Path | None:
+    folder.mkdir(parents=True, exist_ok=True)
+    script = ScriptDirectory(str(_TEMPLATE), version_locations=[str(folder)])
+    number = sum(1 for _ in script.walk_revisions()) + 1
+    arguments = {
+        "message": message, "autogenerate": True, "sql": False, "head": "head", "splice": False, "branch_label": None,
+        "version_path": str(folder), "rev_id": f"{number:04d}", "depends_on": None,
+    }  # fmt: skip
+    found: list[bool] = []
+
+    def directives(context: Any, revision: Any, scripts: list[Any]) -> None:
+        found.append(not scripts[0].upgrade_ops.is_empty())
+        protect_new_tables(scripts[0], schema.metadata)
+
+    revision_context = RevisionContext(Config(), script, arguments, process_revision_directives=directives)
+    context = MigrationContext.configure(connection, opts=compare_options(schema, plugin))
+    revision_context.run_autogenerate(script.get_heads(), context)
+    if not found[0]:
+        return None
+    written = next(iter(revision_context.generate_scripts()))
+    return Path(written.path) if written is not None else None
+
+
+def _render_item(kind: str, item: Any, context: Any) -> Any:
+    if kind == "type" and isinstance(item, Instant):
+        context.imports.add("import bharat.data")
+        return "bharat.data.Instant()"
+    if kind == "type" and isinstance(item, ExactDecimal):
+        context.imports.add("import bharat.data")
+        return f"bharat.data.ExactDecimal({item.scale})"
+    if kind == "type" and item is bharat.data.Document:
+        context.imports.add("import bharat.data")
+        return "bharat.data.Document"
+    return False
