@@ -1,6 +1,6 @@
 """Row-level security: the database's own copy of the tenancy rule, as an Alembic operation.
 
-`op.protect_table("deals")` in a revision enables a policy that shows and takes only rows of the organisation in the
+`op.invoke(ProtectTable("deals"))` in a revision enables a policy that shows and takes only rows of the organisation in the
 connection's setting; with no setting there are no rows. The policy reads the setting in a sub-select: evaluated once a
 statement, and not by the planner, whose estimate for "no organisation" would be no rows and a bad plan.
 """
@@ -20,7 +20,6 @@ _ORGANISATION = "(SELECT nullif(current_setting('bharat.organisation', true), ''
 _PLATFORM = "(SELECT current_setting('bharat.platform', true)) = 'on'"
 
 
-@Operations.register_operation("protect_table")
 class ProtectTable(MigrateOperation):
     """Enable row-level security on a table of organisations' data. On SQLite a no-op: it has no roles to protect from."""
 
@@ -28,16 +27,12 @@ class ProtectTable(MigrateOperation):
         self.table = table
         self.platform_access = platform_access
 
-    @classmethod
-    def protect_table(cls, operations: Operations, table: str, *, platform_access: bool = False) -> None:
-        operations.invoke(cls(table, platform_access=platform_access))
-
     def reverse(self) -> MigrateOperation:
         return ops.ExecuteSQLOp("SELECT 1")
 
 
 @Operations.implementation_for(ProtectTable)
-def protect_table(operations: Operations, operation: ProtectTable) -> None:
+def _protect(operations: Operations, operation: ProtectTable) -> None:
     if operations.get_bind().dialect.name != "postgresql":
         return
     table = sa.sql.quoted_name(operation.table, True)
@@ -51,7 +46,8 @@ def protect_table(operations: Operations, operation: ProtectTable) -> None:
 @renderers.dispatch_for(ProtectTable)
 def _render(context: AutogenContext, operation: ProtectTable) -> str:
     more = ", platform_access=True" if operation.platform_access else ""
-    return f'op.protect_table("{operation.table}"{more})'
+    context.imports.add("from bharat.data.migrations import ProtectTable")
+    return f'op.invoke(ProtectTable("{operation.table}"{more}))'
 
 
 def protect_new_tables(script: Any, metadata: sa.MetaData) -> None:

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 import bharat.data
+from bharat.data.migrations import ProtectTable
 
 revision = "0001"
 down_revision = None
@@ -47,7 +48,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_audit_entries_subject", "audit_entries", ["organisation_id", "subject_type", "subject_id", "id"]
     )
-    op.protect_table("audit_entries")
+    op.invoke(ProtectTable("audit_entries"))
 
 
 def downgrade() -> None:
