@@ -23,7 +23,8 @@ class Verdict:
 
 
 class Limits(Protocol):
-    """Atomic counting. Keys are 1 to 250 printable ASCII characters without spaces. All methods raise `LimitsUnavailable`."""
+    """Atomic counting. Keys are 1 to 250 printable ASCII characters without spaces (`ValueError` otherwise).
+    All methods raise `LimitsUnavailable`."""
 
     def hit(self, key: str, *, limit: int, window: timedelta) -> Verdict:
         """Count one in a fixed window that begins with the first hit. The `limit`-th is allowed, the next is not, and
@@ -31,7 +32,7 @@ class Limits(Protocol):
         ...
 
     def peek(self, key: str, *, limit: int) -> Verdict:
-        """What `hit` would say, without counting."""
+        """Whether `hit` would be allowed, without counting; `remaining` is what is left before that hit."""
         ...
 
     def take(self, key: str, *, capacity: int, per_second: float, amount: int = 1) -> Verdict:

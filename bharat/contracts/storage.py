@@ -67,7 +67,7 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """A file being read: `chunks` yields the bytes from `start` up to, not including, `end`; close it by exhausting or `.close()`."""
+    """A file being read: `chunks` yields the bytes from `start` up to, not including, `end`; close them by exhausting or `chunks.close()`."""
 
     file: StoredFile
     start: int
@@ -117,7 +117,8 @@ class Storage(Protocol):
     def open(self, key: str, *, start: int = 0, end: int | None = None) -> OpenFile:
         """Read bytes `start` to `end` (exclusive; `None` or past the end: the end).
 
-        Raises `FileMissing`; `RangeNotSatisfiable` when `start` is at or after the end of a file that has bytes."""
+        Raises `FileMissing`; `RangeNotSatisfiable` when `start` is at or after the end of a file that has bytes (of an
+        empty file any range is empty); `ValueError` when `start` is negative or `end` comes before it."""
         ...
 
     def stat(self, key: str) -> StoredFile:

@@ -1,1 +1,113 @@
+"""The embedded defaults, registered through the same hooks as any plugin: no service is needed to run Bharat.
 
+A backend's module is imported when its provider is built, not when the providers are listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bharat.contracts.cache import Cache
+from bharat.contracts.mail import Mail
+from bharat.contracts.platform import Platform
+from bharat.contracts.provider import NoOptions, Provider
+from bharat.contracts.realtime import Realtime
+from bharat.contracts.route import Route
+from bharat.contracts.storage import Storage
+from bharat.contracts.vectors import Embeddings, Vectors
+from bharat.hookspecs import hookimpl
+from bharat.local.options import FolderOptions, MemoryOptions, OutboxOptions
+
+
+@hookimpl
+def bharat_storage() -> Sequence[Provider[Storage, Any]]:
+    return [
+        Provider("folder", FolderOptions, _folder, shared=False, summary="Files in a folder of this machine"),
+    ]
+
+
+@hookimpl
+def bharat_cache() -> Sequence[Provider[Cache, Any]]:
+    return [
+        Provider("memory", MemoryOptions, _memory, shared=False, summary="A bounded cache in each process"),
+        Provider("off", NoOptions, _no_cache, shared=True, summary="No cache: everything is computed each time"),
+    ]
+
+
+@hookimpl
+def bharat_mail() -> Sequence[Provider[Mail, Any]]:
+    return [
+        Provider("file", OutboxOptions, _outbox, shared=False, summary="Mails as .eml files in a folder"),
+        Provider("console", NoOptions, _console, shared=True, summary="Mails printed to standard output"),
+    ]
+
+
+@hookimpl
+def bharat_realtime() -> Sequence[Provider[Realtime, Any]]:
+    return [Provider("off", NoOptions, _no_realtime, shared=True, summary="No pushes: clients ask for news")]
+
+
+@hookimpl
+def bharat_vectors() -> Sequence[Provider[Vectors, Any]]:
+    return [Provider("off", NoOptions, _no_vectors, shared=True, summary="No nearest-neighbour index")]
+
+
+@hookimpl
+def bharat_embeddings() -> Sequence[Provider[Embeddings, Any]]:
+    return [Provider("off", NoOptions, _no_embeddings, shared=True, summary="No embedding model")]
+
+
+@hookimpl
+def bharat_routes() -> Sequence[Route]:
+    from bharat.local.storage_routes import ROUTES
+
+    return ROUTES
+
+
+def _folder(options: FolderOptions, platform: Platform) -> Storage:
+    from bharat.local.folder import FolderStorage
+
+    return FolderStorage(options, platform)
+
+
+def _memory(options: MemoryOptions, platform: Platform) -> Cache:
+    from bharat.local.memory import MemoryCache
+
+    return MemoryCache(options, platform)
+
+
+def _no_cache(options: NoOptions, platform: Platform) -> Cache:
+    from bharat.local.off import NoCache
+
+    return NoCache()
+
+
+def _outbox(options: OutboxOptions, platform: Platform) -> Mail:
+    from bharat.local.mail import Outbox
+
+    return Outbox(options, platform)
+
+
+def _console(options: NoOptions, platform: Platform) -> Mail:
+    from bharat.local.mail import Console
+
+    return Console(platform.clock)
+
+
+def _no_realtime(options: NoOptions, platform: Platform) -> Realtime:
+    from bharat.local.off import NoRealtime
+
+    return NoRealtime()
+
+
+def _no_vectors(options: NoOptions, platform: Platform) -> Vectors:
+    from bharat.local.off import NoVectors
+
+    return NoVectors()
+
+
+def _no_embeddings(options: NoOptions, platform: Platform) -> Embeddings:
+    from bharat.local.off import NoEmbeddings
+
+    return NoEmbeddings()

@@ -1,0 +1,85 @@
+"""The providers `off`: capabilities that are not wanted, honest about it. Each keeps nothing, so any number of nodes may share it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from bharat.contracts.vectors import Neighbour, Point
+from bharat.local.memory import validate_cache_key, validate_ttl
+
+
+class NoRealtime:
+    """Pushes to nobody: clients learn of changes when they next ask."""
+
+    enabled = False
+
+    def emit(self, room: str, event: str, payload: dict[str, Any]) -> None:
+        return None
+
+    def disconnect(self, organisation_id: UUID, user_id: UUID) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+
+class NoVectors:
+    """Keeps no vector and finds none."""
+
+    enabled = False
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        return None
+
+    def delete(self, organisation_id: UUID, type: str, ids: Sequence[UUID]) -> None:
+        return None
+
+    def query(
+        self, organisation_id: UUID, vector: Sequence[float], *, types: Sequence[str], limit: int
+    ) -> Sequence[Neighbour]:
+        return ()
+
+    def close(self) -> None:
+        return None
+
+
+class NoEmbeddings:
+    """Has no model. Ask `enabled` before `embed`."""
+
+    enabled = False
+    name = "off"
+    dimension = 0
+
+    def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        raise RuntimeError(
+            "no embeddings provider is chosen: set [embeddings] provider, or ask `embeddings.enabled` first"
+        )
+
+
+class NoCache:
+    """Every look-up is a miss: what a cluster without a shared cache uses, since nodes must not disagree."""
+
+    def get(self, key: str) -> bytes | None:
+        validate_cache_key(key)
+        return None
+
+    def set(self, key: str, value: bytes, *, ttl: timedelta) -> None:
+        validate_cache_key(key)
+        validate_ttl(ttl)
+
+    def delete(self, key: str) -> None:
+        validate_cache_key(key)
+
+    def get_or_compute(self, key: str, compute: Callable[[], bytes], *, ttl: timedelta) -> bytes:
+        validate_cache_key(key)
+        validate_ttl(ttl)
+        return compute()
+
+    def clear(self) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
