@@ -1,0 +1,5 @@
+"""Fixtures that every test may use, those of plugins and libraries too."""
+
+from __future__ import annotations
+
+pytest_plugins = ["bharat.testing.plugin", "tests.fixtures.databases"]
