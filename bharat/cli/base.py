@@ -1,0 +1,140 @@
+"""What every command shares: the configuration read on demand, the group that adds plugins' commands, one line per error."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from bharat.config import Config, load
+from bharat.contracts.errors import BharatError, ConfigError, PluginError
+from bharat.plugins import Plugins
+
+
+class Runtime:
+    """What a run of the command line works on. Nothing is read before a command asks for it, so that `--help` and the
+    commands that repair a configuration work with a broken one."""
+
+    def __init__(self, config_path: Path | None = None, environ: Mapping[str, str] | None = None) -> None:
+        self.config_path = config_path
+        self.environ = os.environ if environ is None else environ
+
+    @cached_property
+    def config(self) -> Config:
+        return load(self.config_path, self.environ)
+
+    @cached_property
+    def builtins(self) -> Sequence[tuple[str, object]]:
+        from bharat.app import BUILTINS  # after --help and usage errors, which need none of the application
+
+        return BUILTINS
+
+    @cached_property
+    def plugins(self) -> Plugins:
+        return Plugins.load(self.config, self.builtins)
+
+
+pass_runtime = click.make_pass_decorator(Runtime, ensure=True)
+
+
+class BharatGroup(click.Group):
+    """The core's commands, then those of the enabled plugins, which are loaded only when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        with contextlib.suppress(BharatError):
+            return [*super().list_commands(ctx), *sorted(self._of_plugins(ctx))]
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if command := super().get_command(ctx, cmd_name):
+            return command
+        if cmd_name.startswith("-"):
+            return None
+        try:
+            return self._of_plugins(ctx).get(cmd_name)
+        except BharatError as error:
+            kind = ConfigError if isinstance(error, ConfigError) else PluginError
+            raise kind(
+                f"{cmd_name!r} is not a command of Bharat, and plugins' commands can't be loaded: {error}"
+            ) from error
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_epilog(ctx, formatter)
+        try:
+            self._of_plugins(ctx)
+        except BharatError as error:
+            formatter.write_paragraph()
+            formatter.write_text(f"Plugins' commands are not shown: {error}")
+
+    def _of_plugins(self, ctx: click.Context) -> dict[str, click.Command]:
+        commands: dict[str, click.Command] = {}
+        for owned in ctx.ensure_object(Runtime).plugins.commands():
+            name = owned.item.name or ""
+            if name in self.commands:
+                raise PluginError(
+                    f"plugin {owned.plugin!r} adds the command {name!r}, which Bharat has; it must be renamed"
+                )
+            commands[name] = owned.item
+        return commands
+
+
+def run(group: click.Group, arguments: Sequence[str] | None = None, *, runtime: Runtime | None = None) -> int:
+    """Run the command line and return the exit code: 0, 1 for a failure, 2 for wrong usage or configuration, 130 when
+    interrupted. A failure is one line on stderr; `--debug` or `BHARAT_DEBUG` adds the traceback."""
+    runtime = runtime or Runtime()
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    debug = bool(runtime.environ.get("BHARAT_DEBUG")) or "--debug" in arguments
+    try:
+        result: Any = group.main(list(arguments), prog_name="bharat", standalone_mode=False, obj=runtime)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return 2
+    except click.UsageError as error:
+        hint = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
+        return _fail(f"{error.format_message().rstrip('.')}{hint}", error, debug, 2)
+    except click.ClickException as error:
+        return _fail(error.format_message(), error, debug, error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("bharat: interrupted", err=True)
+        return 130
+    except (ConfigError, PluginError) as error:
+        return _fail(str(error), error, debug, 2)
+    except BharatError as error:
+        return _fail(str(error), error, debug, 1)
+    except BrokenPipeError:
+        # The reader of a pipe (`head`) has gone; point stdout elsewhere so that the interpreter's exit stays silent.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        more = "" if debug else "; run it again with --debug to see where, and report it"
+        return _fail(f"unexpected {type(error).__name__}: {str(error).strip() or 'no message'}{more}", error, debug, 1)
+    return result if isinstance(result, int) and not isinstance(result, bool) else 0
+
+
+def show_json(value: object) -> None:
+    """Print a value as indented JSON."""
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows in aligned columns; the last one runs free."""
+    lines = [header, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header) - 1)]
+    for line in lines:
+        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
+        click.echo("  ".join([*cells, line[-1]]).rstrip())
+
+
+def _fail(message: str, error: BaseException, debug: bool, code: int) -> int:
+    if debug:
+        click.echo("".join(traceback.format_exception(error)), err=True)
+    click.echo(f"bharat: error: {message}", err=True)
+    return code
