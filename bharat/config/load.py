@@ -21,7 +21,7 @@ from bharat.config.sections import (
     Server,
     Worker,
 )
-from bharat.config.sources import Raw, TomlFile, environment_name, environment_settings
+from bharat.config.sources import PREFIX, Raw, TomlFile, environment_name, environment_settings
 from bharat.contracts.errors import ConfigError
 from bharat.contracts.provider import Capability
 
@@ -116,8 +116,8 @@ class _Found:
             case ("plugin", plugin, name) if plugin and name:
                 self.plugin_settings[plugin][name] = raw
             case _:
-                near = nearest(raw.source, _variables())
-                remedy = f"did you mean {near}?" if near else "unset it, or see `bharat config` for the names"
+                near = nearest(raw.source.removeprefix(PREFIX), _variables())
+                remedy = f"did you mean {PREFIX}{near}?" if near else "unset it, or see `bharat config` for the names"
                 raise ConfigError(f"{raw.source}: this environment variable sets nothing; {remedy}")
 
 
@@ -183,6 +183,8 @@ def _did_you_mean(key: str, head: str) -> str:
 
 
 def _variables() -> list[str]:
+    """The names that set the core's keys, without the prefix that all share."""
     names = [environment_name(name) for name in _TOP]
     names += [environment_name(head, s.name) for head, struct in SECTIONS.items() for s in settings_of(struct)]
-    return names + [environment_name(capability, "provider") for capability in _CAPABILITIES]
+    names += [environment_name(capability, "provider") for capability in _CAPABILITIES]
+    return [name.removeprefix(PREFIX) for name in names]
