@@ -46,6 +46,11 @@ class Unit(Reader, Protocol):
         """Who causes the change: stamped on rows, audit entries, events and jobs."""
         ...
 
+    @property
+    def at(self) -> datetime:
+        """When the unit began, by the database's clock: the one instant that its rows, events and jobs carry."""
+        ...
+
     def execute(self, statement: sa.Executable, parameters: Parameters | None = None) -> sa.CursorResult[Any]:
         """Run any statement, limited to the organisation; an INSERT into organisations' data is given its id.
 

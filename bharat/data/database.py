@@ -62,12 +62,12 @@ class BharatDatabase:
     @contextmanager
     def write(self, organisation_id: UUID | None, actor: Actor) -> Iterator[DatabaseUnit]:
         opened = self._sqlite_write() if self.dialect == "sqlite" else self._postgresql_write(organisation_id)
-        with opened as connection:
-            unit = DatabaseUnit(connection, organisation_id, actor)
+        with opened as (connection, at):
+            unit = DatabaseUnit(connection, organisation_id, actor, at)
             yield unit
         if self.wake is not None:
-            for job_id, queue, at in unit.woken:
-                self.wake(job_id, queue, at)
+            for job_id, queue, due in unit.woken:
+                self.wake(job_id, queue, due)
         for callback in unit.callbacks:
             try:
                 callback()
@@ -116,7 +116,7 @@ class BharatDatabase:
         raise AssertionError("unreachable")
 
     @contextmanager
-    def _sqlite_write(self) -> Iterator[sa.Connection]:
+    def _sqlite_write(self) -> Iterator[tuple[sa.Connection, datetime]]:
         deadline = time.monotonic() + self._busy_timeout.total_seconds()
         if not self._writer.acquire(timeout=self._busy_timeout.total_seconds()):
             raise Unavailable("The database is busy writing; try again shortly.")
@@ -133,19 +133,20 @@ class BharatDatabase:
                             raise _unavailable(error) from error
                         time.sleep(0.005 + random.random() * 0.02)
                 with transaction, _translated():
-                    yield writing
+                    yield writing, self.clock.now()
         finally:
             self._writer.release()
 
     @contextmanager
-    def _postgresql_write(self, organisation_id: UUID | None) -> Iterator[sa.Connection]:
+    def _postgresql_write(self, organisation_id: UUID | None) -> Iterator[tuple[sa.Connection, datetime]]:
         with _translated():
-            connection, transaction = self._begin(organisation_id)
+            connection, transaction, at = self._begin(organisation_id)
             with connection, transaction:
-                yield connection
+                yield connection, at
 
-    def _begin(self, organisation_id: UUID | None) -> tuple[sa.Connection, sa.RootTransaction]:
-        """Begin and say for whom. The first statement also finds a dead connection, before anything was written."""
+    def _begin(self, organisation_id: UUID | None) -> tuple[sa.Connection, sa.RootTransaction, datetime]:
+        """Begin, say for whom and ask the time. The first statement also finds a dead connection, before anything was
+        written."""
         name, value = (
             (PLATFORM_SETTING, "on") if organisation_id is None else (ORGANISATION_SETTING, str(organisation_id))
         )
@@ -153,8 +154,8 @@ class BharatDatabase:
             connection = self.engine.connect()
             try:
                 transaction = connection.begin()
-                connection.execute(_SET, {"name": name, "value": value})
-                return connection, transaction
+                at = connection.execute(_SET, {"name": name, "value": value}).one().at
+                return connection, transaction, at + self.clock.offset
             except sa.exc.DBAPIError as error:
                 connection.close()
                 if error.connection_invalidated and attempt == 1:
@@ -166,7 +167,10 @@ class BharatDatabase:
         raise AssertionError("unreachable")
 
 
-_SET = sa.select(sa.func.set_config(sa.bindparam("name", type_=sa.Text), sa.bindparam("value", type_=sa.Text), True))
+_SET = sa.select(
+    sa.func.set_config(sa.bindparam("name", type_=sa.Text), sa.bindparam("value", type_=sa.Text), True),
+    sa.func.statement_timestamp(type_=Instant).label("at"),
+)
 
 
 class DatabaseReader:
@@ -193,10 +197,11 @@ class DatabaseReader:
 class DatabaseUnit:
     """See `bharat.contracts.database.Unit`."""
 
-    __slots__ = ("_connection", "actor", "callbacks", "organisation_id", "woken")
+    __slots__ = ("_connection", "actor", "at", "callbacks", "organisation_id", "woken")
 
-    def __init__(self, connection: sa.Connection, organisation_id: UUID | None, actor: Actor) -> None:
+    def __init__(self, connection: sa.Connection, organisation_id: UUID | None, actor: Actor, at: datetime) -> None:
         self._connection = connection
+        self.at = at
         self.organisation_id = organisation_id
         self.actor = actor
         self.callbacks: list[Callable[[], None]] = []
