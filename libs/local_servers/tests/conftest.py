@@ -1,0 +1,52 @@
+"""Servers shared by the tests of a file; a missing one is a loud skip on a laptop and a failure when CI is set."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from bharat_local_servers import NginxBinary, Postgres, ServerUnavailable, Valkey, find_nginx
+
+T = TypeVar("T")
+
+
+def required(make: Callable[[], T]) -> T:
+    try:
+        return make()
+    except ServerUnavailable as reason:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    with required(lambda: Postgres(durable=False, max_connections=17)) as server:
+        yield server
+
+
+@pytest.fixture
+def valkey() -> Iterator[Valkey]:
+    with required(lambda: Valkey(appendonly=True)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def nginx_binary() -> NginxBinary:
+    return required(find_nginx)
+
+
+@pytest.fixture
+def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No programs on PATH or in system folders, no wheels, an empty cache."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.setenv("PATH", str(empty))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("BHARAT_TEST_NGINX", raising=False)
+    monkeypatch.setattr("bharat_local_servers.programs._SYSTEM_FOLDERS", ())
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("bharat_local_servers.postgres_binary._DEBIAN", empty)
+    return tmp_path
