@@ -9,8 +9,22 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.create_table(
+        "idempotency_keys",
+        sa.Column("organisation_id", sa.Uuid, nullable=False),
+        sa.Column("user_id", sa.Uuid, nullable=False),
+        sa.Column("key", sa.String(255), nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary(32), nullable=False),
+        sa.Column("expires_at", bharat.data.Instant(), nullable=False),
+        sa.Column("status", sa.Integer),
+        sa.Column("headers", bharat.data.Document),
+        sa.Column("body", sa.LargeBinary),
+        sa.PrimaryKeyConstraint("organisation_id", "user_id", "key", name="pk_idempotency_keys"),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisations.id"], name="fk_idempotency_keys_organisation_id"),
+    )
+    op.create_index("ix_idempotency_keys_expires_at", "idempotency_keys", ["expires_at"])
+    op.invoke(ProtectTable("idempotency_keys", platform_access=True))
 
 
 def downgrade() -> None:
-    pass
+    op.drop_table("idempotency_keys")

@@ -1,0 +1,221 @@
+"""`Bharat`: the assembled application. Everything is decided here once; a request finds plain attributes.
+
+`build` is called once per process, after fork and after monkey-patching: it opens pools and builds the chosen providers.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import falcon
+import msgspec
+
+import bharat.accounts
+import bharat.local
+import bharat.records
+import bharat.web
+import bharat.work
+from bharat import __version__
+from bharat.accounts.authentication import Authenticator
+from bharat.accounts.permissions import Permissions
+from bharat.config import Config
+from bharat.contracts.cache import Cache
+from bharat.contracts.errors import BharatError
+from bharat.contracts.jobs import Jobs
+from bharat.contracts.limits import Limits
+from bharat.contracts.locks import Locks
+from bharat.contracts.mail import Mail
+from bharat.contracts.provider import Capability
+from bharat.contracts.realtime import Realtime
+from bharat.contracts.route import Route
+from bharat.contracts.sessions import Sessions
+from bharat.contracts.storage import Storage
+from bharat.contracts.vectors import Embeddings, Vectors
+from bharat.data import BharatDatabase
+from bharat.data.clock import OffsetClock
+from bharat.data.engine import EngineOptions, parse_url
+from bharat.data.fences import DatabaseFences
+from bharat.data.migrations import Migrator
+from bharat.data.schema import Schema
+from bharat.plugins import Plugins, check_routes
+from bharat.plugins.items import Owned
+from bharat.records import Kit
+from bharat.web.dispatch import Dispatcher, WebOptions, networks
+from bharat.web.keys import PlatformKey
+from bharat.web.metrics import Metrics
+from bharat.web.readiness import Readiness
+from bharat.web.system import SystemFacts, system_routes
+from bharat.web.wsgi import falcon_app
+
+log = logging.getLogger("bharat")
+
+BUILTINS: tuple[tuple[str, object], ...] = (
+    ("local", bharat.local),
+    ("work", bharat.work),
+    ("accounts", bharat.accounts),
+    ("records", bharat.records),
+    ("web", bharat.web),
+)
+
+
+def load_plugins(config: Config) -> Plugins:
+    """The built-ins and the enabled plugins. Raises `ConfigError` or `PluginError`."""
+    return Plugins.load(config, BUILTINS)
+
+
+def schema_of(plugins: Plugins) -> Schema:
+    """Every table of the core and the enabled plugins."""
+    schema = Schema()
+    types = plugins.record_types()
+    for line in plugins.migrations():
+        schema.add(line, Kit.metadata([owned for owned in types if owned.plugin == line.plugin]))
+    return schema
+
+
+def engine_options(config: Config) -> EngineOptions:
+    """How the application connects."""
+    database = config.database
+    return EngineOptions(
+        url=database.url.reveal(),
+        pool_size=database.pool_size,
+        max_overflow=database.max_overflow,
+        statement_timeout=timedelta(seconds=database.statement_timeout),
+        prepare=database.prepare,
+    )
+
+
+def migrator(config: Config, plugins: Plugins) -> Migrator:
+    """A migrator that connects as the tables' owner and grants the application's role what it needs."""
+    owner = config.database.migration_url
+    url = (owner or config.database.url).reveal()
+    role = parse_url(config.database.url.reveal()).username if owner else None
+    return Migrator(schema_of(plugins), EngineOptions(url=url, pool_size=1), application_role=role)
+
+
+class Bharat:
+    """One process's application; implements `bharat.contracts.application.Application`."""
+
+    storage: Storage
+    sessions: Sessions
+    locks: Locks
+    cache: Cache
+    limits: Limits
+    realtime: Realtime
+    jobs: Jobs
+    vectors: Vectors
+    embeddings: Embeddings
+    mail: Mail
+
+    def __init__(self, config: Config, plugins: Plugins, clock: OffsetClock | None = None) -> None:
+        self.config = config
+        self.plugins = plugins
+        self.clock = clock or OffsetClock()
+        self._key = PlatformKey.of(config.secret_key.reveal() if config.secret_key else None, config.home)
+        self.database = BharatDatabase(
+            engine_options(config), self.clock, busy_timeout=timedelta(seconds=config.database.busy_timeout)
+        )
+        self.fences = DatabaseFences(self.database)
+        self.schema = schema_of(plugins)
+        self.readiness = Readiness(Migrator(self.schema, engine_options(config)), self.clock)
+        self._built: list[Any] = []
+        try:
+            for capability in Capability:
+                chosen = plugins.chosen(capability)
+                backend = chosen.provider.build(chosen.options, self)
+                setattr(self, capability.value, backend)
+                self._built.append(backend)
+            self.database.wake = lambda job_id, queue, at: self.jobs.wake(job_id, queue=queue, at=at)
+            types = plugins.record_types()
+            self.permissions = Permissions(
+                {owned.item.plural: owned.item.access for owned in types},
+                [owned.item for owned in plugins.permission_checks()],
+            )
+            self.records = Kit(types, database=self.database, permissions=self.permissions, key=self.key("cursors"))
+            self.authenticator = Authenticator(self)
+            plugins.startup(self)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def home(self) -> Path:
+        return self.config.home
+
+    @property
+    def public_url(self) -> str:
+        return self.config.server.public_url
+
+    def key(self, purpose: str) -> bytes:
+        return self._key.derive(purpose)
+
+    def settings(self, plugin: str) -> msgspec.Struct:
+        return self.plugins.settings(plugin)
+
+    @property
+    def registry(self) -> Mapping[str, Any]:
+        plugins = self.plugins
+        return {
+            "record_types": plugins.record_types(),
+            "routes": self.routes(),
+            "jobs": plugins.jobs(),
+            "cron": plugins.cron(),
+            "subscribers": plugins.subscribers(),
+            "checks": plugins.checks(),
+            "delivery_channels": plugins.delivery_channels(),
+        }
+
+    def routes(self) -> Sequence[Owned[Route]]:
+        """Every route with its owner: the plugins' own, and those of their record types."""
+        return (*self.plugins.routes(), *self.records.routes())
+
+    def wsgi(self) -> falcon.App[Any, Any]:
+        """The WSGI application, with the platform's own endpoints."""
+        server = self.config.server
+        metrics = Metrics()
+        facts = SystemFacts(
+            version=__version__,
+            mode=self.plugins.label,
+            public_url=server.public_url,
+            not_ready=self.readiness.reasons,
+            gauges=dict,
+            checks=[owned.item for owned in self.plugins.checks()],
+        )
+        routes: list[Owned[Route]] = []
+        system = system_routes(facts, metrics, lambda: [owned.item for owned in routes])
+        routes += [*(Owned("web", route) for route in system), *self.routes()]
+        check_routes(routes)
+        options = WebOptions(server.public_url, server.max_body, networks(server.trusted_proxies))
+        dispatcher = Dispatcher(self, options, self.authenticator, self.permissions)
+        return falcon_app(dispatcher, [owned.item for owned in routes], metrics)
+
+    def close(self) -> None:
+        """Close what was built, last first. Every part is closed, whatever the others do. Idempotent."""
+        self.plugins.close(self)
+        while self._built:
+            backend = self._built.pop()
+            try:
+                close = getattr(backend, "close", None)
+                if close is not None:
+                    close()
+            except Exception:
+                log.exception("closing %s failed", type(backend).__name__)
+        self.readiness.close()
+        self.database.close()
+
+
+@contextmanager
+def build(config: Config, *, plugins: Plugins | None = None, clock: OffsetClock | None = None) -> Iterator[Bharat]:
+    """The application of this process, closed at the end of the block."""
+    app = Bharat(config, plugins or load_plugins(config), clock)
+    try:
+        yield app
+    finally:
+        app.close()
+
+
+__all__ = ["Bharat", "BharatError", "build", "engine_options", "load_plugins", "migrator", "schema_of"]

@@ -1,0 +1,168 @@
+"""Bodies and query strings to typed structs; every offending field is named, not only the first.
+
+msgspec decodes and validates in one pass and stops at the first fault. Only then, on the slow road, a second pass tries each
+field by itself and collects all faults.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+from bharat.contracts.errors import FieldFault, Invalid, Malformed
+
+_PATH = re.compile(r" - at `\$(.*)`$")
+
+
+class BodyDecoder:
+    """Decodes JSON bodies of one type."""
+
+    def __init__(self, type_: Any) -> None:
+        self._type = type_
+        self._decoder = msgspec.json.Decoder(type_)
+
+    def decode(self, raw: bytes) -> Any:
+        """Raises `Malformed` for what is not JSON and `Invalid` for JSON that is not of the type."""
+        try:
+            value = self._decoder.decode(raw)
+        except msgspec.ValidationError as error:
+            raise Invalid("The body has fields that can't be accepted.", faults=self._faults(raw, error)) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Malformed(f"The body is not valid JSON: {_plain(error)}.") from None
+        # PostgreSQL can't hold U+0000 in text; it is refused here for every field of every type.
+        if b"\\u0000" in raw and (paths := list(_nuls(msgspec.json.decode(raw), ""))):
+            raise Invalid(
+                "The body holds the character U+0000.",
+                faults=[FieldFault(path, "must not contain the character U+0000") for path in paths],
+            )
+        return value
+
+    def _faults(self, raw: bytes, first: msgspec.ValidationError) -> list[FieldFault]:
+        try:
+            data = msgspec.json.decode(raw)
+        except (msgspec.DecodeError, RecursionError):
+            data = None
+        return list(collect(self._type, data, "")) or [_fault(first, "")]
+
+
+def decode_query(type_: type[msgspec.Struct] | None, raw: str) -> Any:
+    """The query string as `type_`; lists are comma-separated. Raises `Malformed` naming every wrong parameter."""
+    pairs = parse_query(raw)
+    if type_ is None:
+        if pairs:
+            raise Malformed(
+                "This endpoint takes no query parameters.",
+                faults=[FieldFault(f"?{name}", "unknown parameter") for name in pairs],
+            )
+        return None
+    try:
+        return msgspec.convert(pairs, type_, strict=False)
+    except msgspec.ValidationError as error:
+        faults = list(collect(type_, pairs, "?", strict=False)) or [_fault(error, "?")]
+        raise Malformed("Some query parameters can't be accepted.", faults=faults) from None
+
+
+def parse_query(raw: str) -> dict[str, str]:
+    """Name to value. Raises `Malformed` for a repeated name, bad UTF-8 or U+0000."""
+    found: dict[str, str] = {}
+    for part in raw.split("&"):
+        if not part:
+            continue
+        name, _, value = part.partition("=")
+        try:
+            key, text = (unquote_to_bytes(item.replace("+", " ")).decode() for item in (name, value))
+        except UnicodeDecodeError:
+            raise Malformed("The query string is not valid UTF-8.") from None
+        if "\0" in key or "\0" in text:
+            raise Malformed("The query string holds the character U+0000.", faults=[FieldFault("?", "U+0000")])
+        if key in found:
+            raise Malformed("A query parameter is given twice.", faults=[FieldFault(f"?{key}", "given more than once")])
+        found[key] = text
+    return found
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` or nothing."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def collect(type_: Any, data: Any, at: str, *, strict: bool = True) -> Iterable[FieldFault]:
+    """Every fault of `data` as a `type_`: field by field for structs, item by item for lists of structs."""
+    info = msgspec.inspect.type_info(type_)
+    yield from _collect(info, type_, data, at, strict)
+
+
+def _collect(info: msgspec.inspect.Type, type_: Any, data: Any, at: str, strict: bool) -> Iterable[FieldFault]:
+    if isinstance(info, msgspec.inspect.StructType) and isinstance(data, Mapping):
+        fields = {field.encode_name: field for field in info.fields}
+        for name in data:
+            if name not in fields:
+                hint = suggest(str(name), fields)
+                yield FieldFault(_join(at, str(name)), f"unknown {'parameter' if at == '?' else 'field'}{hint}")
+        hints = msgspec.structs.fields(info.cls)
+        for hint_field, field in zip(hints, info.fields, strict=True):
+            if field.encode_name not in data:
+                if field.required:
+                    yield FieldFault(_join(at, field.encode_name), "is required")
+                continue
+            yield from _collect(
+                field.type, hint_field.type, data[field.encode_name], _join(at, field.encode_name), strict
+            )
+        return
+    if isinstance(info, msgspec.inspect.ListType) and isinstance(data, list):
+        item = info.item_type
+        if isinstance(item, msgspec.inspect.StructType):
+            inside = [
+                fault
+                for position, value in enumerate(data)
+                for fault in _collect(item, item.cls, value, f"{at}/{position}", strict)
+            ]
+            if inside:
+                yield from inside
+                return
+    try:
+        msgspec.convert(data, type_, strict=strict)
+    except msgspec.ValidationError as error:
+        yield _fault(error, at)
+
+
+def _join(at: str, name: str) -> str:
+    if at.startswith("?"):
+        return f"?{name}"
+    return f"{at}/{name.replace('~', '~0').replace('/', '~1')}"
+
+
+def _fault(error: Exception, at: str) -> FieldFault:
+    text = str(error)
+    match = _PATH.search(text)
+    if match:
+        text = text[: match.start()]
+        if not at.startswith("?"):
+            at += re.sub(r"\[(\d+)\]", r"/\1", match[1]).replace(".", "/").replace("[...]", "/-")
+    return FieldFault(at or "", text[:1].lower() + text[1:])
+
+
+def _nuls(value: Any, at: str) -> Iterable[str]:
+    if isinstance(value, str):
+        if "\0" in value:
+            yield at
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _nuls(key, _join(at, key)) if "\0" in key else _nuls(item, _join(at, key))
+    elif isinstance(value, list):
+        for position, item in enumerate(value):
+            yield from _nuls(item, f"{at}/{position}")
+
+
+def _plain(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    return str(error).rstrip(".")

@@ -1,0 +1,220 @@
+"""From a declared `Route` to a Falcon responder: authenticate, authorise, decode, run in one unit of work, encode."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import falcon
+import msgspec
+
+from bharat.contracts.application import Application
+from bharat.contracts.errors import Malformed, Problem, TooLarge, Unauthenticated, UnsupportedMediaType
+from bharat.contracts.principal import Principal
+from bharat.contracts.route import Cookie, Needs, Public, Response, Route, Stream
+from bharat.web.callers import Authenticator, authenticate, cookie_name
+from bharat.web.decode import BodyDecoder, decode_query
+from bharat.web.idempotency import Idempotency, Remembered
+from bharat.web.request import Network, WebRequest
+
+JSON = "application/json"
+_JSON_TYPES = frozenset({JSON, "application/merge-patch+json"})
+_REPLAYED_HEADERS = ("Location", "ETag")
+
+
+class Permissions(Protocol):
+    """What the web needs of `bharat.accounts.permissions`."""
+
+    def require(self, principal: Principal, permission: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class WebOptions:
+    """The part of the configuration that the web needs."""
+
+    public_url: str
+    max_body: int
+    trusted_proxies: tuple[Network, ...] = ()
+
+    @property
+    def secure(self) -> bool:
+        return self.public_url.startswith("https://")
+
+
+def networks(texts: Sequence[str]) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+
+
+class Dispatcher:
+    """What every endpoint shares."""
+
+    def __init__(
+        self, app: Application, options: WebOptions, authenticator: Authenticator, permissions: Permissions
+    ) -> None:
+        self.app = app
+        self.options = options
+        self.authenticator = authenticator
+        self.permissions = permissions
+        self.idempotency = Idempotency(app.database)
+        self.cookie = cookie_name(options.secure)
+        self.encoder = msgspec.json.Encoder(decimal_format="string", uuid_format="canonical")
+
+
+class Endpoint:
+    """One route, prepared once; `respond` is the Falcon responder."""
+
+    def __init__(self, dispatcher: Dispatcher, route: Route) -> None:
+        self._shared = dispatcher
+        self._route = route
+        self._handler = route.handler
+        self._public = isinstance(route.access, Public)
+        self._permission = route.access.permission if isinstance(route.access, Needs) else None
+        self._streamed = route.body if isinstance(route.body, Stream) else None
+        self._decoder = BodyDecoder(route.body) if route.body is not None and self._streamed is None else None
+        self._max_body = route.max_bytes or dispatcher.options.max_body
+        self._parses_query = route.query is not None or not route.parameters
+        self._may_replay = route.method == "POST" and route.replays and self._streamed is None
+
+    def respond(self, req: falcon.Request, resp: falcon.Response, **path: Any) -> None:
+        shared = self._shared
+        request = WebRequest(shared.app, req, path, shared.options.trusted_proxies)
+        request.caller, request.session_token = self._admit(req, request)
+        if self._permission is not None:
+            shared.permissions.require(request.principal, self._permission)
+        if self._parses_query:
+            request.query = decode_query(self._route.query, req.query_string or "")
+        raw = b""
+        if self._decoder is not None:
+            raw = self._read_body(req)
+            if raw or self._route.body_required:
+                request.body = self._decoder.decode(raw)
+        elif self._streamed is not None:
+            self._check_stream(req, self._streamed)
+            request.max_bytes = self._streamed.max_bytes
+        key = req.get_header("Idempotency-Key") if self._may_replay and request.caller is not None else None
+        try:
+            if key is None:
+                answer = self._handler(request)
+                request.finish()
+            else:
+                remembered = shared.idempotency.begin(request, key, raw)
+                if remembered is not None:
+                    self._replay(resp, remembered)
+                    return
+                answer = self._handler(request)
+                answer = self._store(request, key, answer)
+                request.finish()
+        except BaseException as error:
+            request.abandon(error)
+            raise
+        self._send(req, resp, answer)
+
+    def _admit(self, req: falcon.Request, request: WebRequest) -> tuple[Principal | None, str | None]:
+        shared = self._shared
+        try:
+            caller, token = authenticate(req, shared.authenticator, shared.cookie, shared.options.public_url)
+        except Unauthenticated:
+            # A dead cookie must not keep anybody from the login page; it may not do more there than no cookie.
+            if self._public:
+                return None, None
+            raise
+        if caller is None:
+            if not self._public:
+                raise Unauthenticated("Log in, or send an API key as a bearer token.")
+            return None, None
+        return replace(caller, request_id=request.id), token
+
+    def _read_body(self, req: falcon.Request) -> bytes:
+        media = (req.content_type or "").partition(";")[0].strip().lower()
+        length = req.content_length
+        if media not in _JSON_TYPES and not (media == "" and not length and not self._route.body_required):
+            raise UnsupportedMediaType(f"Send the body as {JSON}.")
+        if length is not None and length > self._max_body:
+            raise TooLarge(f"The body is larger than the {self._max_body} bytes this endpoint takes.")
+        raw: bytes = req.bounded_stream.read(self._max_body + 1)
+        if len(raw) > self._max_body:
+            raise TooLarge(f"The body is larger than the {self._max_body} bytes this endpoint takes.")
+        if length is not None and len(raw) < length:
+            raise Malformed("The body ended before all of it arrived.")
+        return raw
+
+    @staticmethod
+    def _check_stream(req: falcon.Request, stream: Stream) -> None:
+        media = (req.content_type or "").partition(";")[0].strip().lower()
+        if "*/*" not in stream.content_types and media not in stream.content_types:
+            raise UnsupportedMediaType(f"Send the body as {' or '.join(stream.content_types)}.")
+        if stream.max_bytes is not None and (req.content_length or 0) > stream.max_bytes:
+            raise TooLarge(f"The content is larger than the {stream.max_bytes} bytes this endpoint takes.")
+
+    def _store(self, request: WebRequest, key: str, answer: Any) -> Response:
+        response = answer if isinstance(answer, Response) else Response(answer)
+        encoded = self._encode(response.body)
+        status = self._status(response)
+        headers = {name: response.headers[name] for name in _REPLAYED_HEADERS if name in response.headers}
+        self._shared.idempotency.keep(request, key, Remembered(status, headers, encoded))
+        response.body = encoded
+        return response
+
+    @staticmethod
+    def _replay(resp: falcon.Response, remembered: Remembered) -> None:
+        resp.status = remembered.status
+        resp.set_headers({**remembered.headers, "Idempotency-Replayed": "true"})
+        if remembered.status != 204:
+            resp.content_type = JSON
+            resp.data = remembered.body
+
+    def _send(self, req: falcon.Request, resp: falcon.Response, answer: Any) -> None:
+        if not isinstance(answer, Response):
+            resp.status = self._route.status if self._route.returns is not None else 204
+            if self._route.returns is not None:
+                resp.content_type = JSON
+                resp.data = self._encode(answer)
+            return
+        resp.status = status = self._status(answer)
+        for name, value in answer.headers.items():
+            resp.set_header(name, value)
+        for cookie in answer.cookies:
+            self._set_cookie(resp, cookie)
+        if answer.chunks is not None:
+            resp.content_type = answer.content_type or "application/octet-stream"
+            resp.stream = answer.chunks
+        elif status not in (204, 304) and (answer.body is not None or self._route.returns is not None):
+            resp.content_type = answer.content_type or JSON
+            resp.data = self._encode(answer.body)
+
+    def _status(self, response: Response) -> int:
+        return response.status or (self._route.status if self._route.returns is not None else 204)
+
+    def _encode(self, value: Any) -> bytes:
+        return value if isinstance(value, bytes) else self._shared.encoder.encode(value)
+
+    def _set_cookie(self, resp: falcon.Response, cookie: Cookie) -> None:
+        secure = self._shared.options.secure
+        name = self._shared.cookie if cookie.name == "session" else cookie.name
+        if cookie.value is None:
+            resp.set_cookie(name, "", max_age=0, path="/", secure=secure, http_only=True, same_site="Lax")
+            return
+        age = None if cookie.max_age is None else int(cookie.max_age.total_seconds())
+        resp.set_cookie(name, cookie.value, max_age=age, path="/", secure=secure, http_only=True, same_site="Lax")
+
+
+def add_routes(falcon_app: falcon.App[Any, Any], dispatcher: Dispatcher, routes: Sequence[Route]) -> None:
+    """Mount the routes; those of one path share a Falcon resource. GET answers HEAD too."""
+    resources: dict[str, dict[str, Callable[..., None]]] = {}
+    for route in routes:
+        methods = resources.setdefault(route.path, {})
+        methods[f"on_{route.method.lower()}"] = Endpoint(dispatcher, route).respond
+        if route.method == "GET":
+            methods["on_head"] = methods["on_get"]
+    for path, methods in resources.items():
+        falcon_app.add_route(path, _resource(methods))
+
+
+def _resource(methods: Mapping[str, Callable[..., None]]) -> object:
+    # Falcon finds responders by name on the resource.
+    return type("Resource", (), {name: staticmethod(responder) for name, responder in methods.items()})()
+
+
+__all__ = ["Dispatcher", "Endpoint", "Permissions", "Problem", "WebOptions", "add_routes", "networks"]

@@ -1,0 +1,107 @@
+"""Errors on the wire: RFC 9457 problem+json for every answer that is not a success, whoever raised it."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import falcon
+import msgspec
+
+from bharat.contracts.errors import Problem, Unavailable
+from bharat.contracts.limits import LimitsUnavailable
+from bharat.contracts.sessions import SessionsUnavailable
+from bharat.contracts.storage import StorageUnavailable
+
+log = logging.getLogger("bharat.web")
+
+CONTENT_TYPE = "application/problem+json"
+
+
+class FaultBody(msgspec.Struct, frozen=True):
+    """One refused field: a JSON Pointer into the body, or `?name` for a query parameter."""
+
+    path: str
+    detail: str
+
+
+class ProblemBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """RFC 9457. `type` is stable and resolves to its description in the API documentation."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str | None = None
+    errors: list[FaultBody] = []
+
+
+def render(resp: falcon.Response, problem: Problem, request_id: str | None) -> None:
+    body = ProblemBody(
+        type=f"/docs/problems#{problem.type}",
+        title=problem.title,
+        status=problem.status.value,
+        detail=problem.detail,
+        request_id=request_id,
+        errors=[FaultBody(fault.path, fault.detail) for fault in problem.faults],
+    )
+    _write(resp, body, problem.headers)
+
+
+def _write(resp: falcon.Response, body: ProblemBody, headers: dict[str, str]) -> None:
+    resp.status = body.status
+    resp.content_type = CONTENT_TYPE
+    resp.data = msgspec.json.encode(body)
+    resp.stream = None
+    for name, value in headers.items():
+        resp.set_header(name, value)
+
+
+def install(app: falcon.App[Any, Any]) -> None:
+    """Render every error of `app` as a problem, Falcon's own included; an unforeseen one is logged and says nothing of itself."""
+    app.add_error_handler(Exception, _unforeseen)
+    app.add_error_handler(falcon.HTTPError, _falcon)
+    app.add_error_handler(Problem, _problem)
+    for kind in (SessionsUnavailable, StorageUnavailable, LimitsUnavailable):
+        app.add_error_handler(kind, _backend)
+    app.set_error_serializer(lambda req, resp, error: None)
+
+
+def _problem(req: Any, resp: falcon.Response, error: Exception, params: Any) -> None:
+    assert isinstance(error, Problem)
+    render(resp, error, request_id_of(req))
+
+
+def _backend(req: Any, resp: falcon.Response, error: Exception, params: Any) -> None:
+    log.warning("a backend does not answer: %s", error, extra={"request_id": request_id_of(req)})
+    render(resp, Unavailable("A part of the service does not answer; try again shortly."), request_id_of(req))
+
+
+def _falcon(req: Any, resp: falcon.Response, error: Exception, params: Any) -> None:
+    assert isinstance(error, falcon.HTTPError)
+    status = HTTPStatus(falcon.http_status_to_code(error.status))
+    slug = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}.get(status.value, "malformed-request")
+    detail = error.description or {
+        404: f"{req.method} {req.path} is not an endpoint of this API; /openapi.json lists them.",
+        405: f"{req.method} is not something that can be done to {req.path}; the Allow header lists what can.",
+    }.get(status.value, status.phrase)
+    body = ProblemBody(f"/docs/problems#{slug}", error.title or status.phrase, status.value, detail, request_id_of(req))
+    _write(resp, body, dict(error.headers or {}))
+
+
+def _unforeseen(req: Any, resp: falcon.Response, error: Exception, params: Any) -> None:
+    request_id = request_id_of(req)
+    log.error("%s %s failed", req.method, req.path, exc_info=error, extra={"request_id": request_id})
+    body = ProblemBody(
+        "/docs/problems#internal-error",
+        "Something went wrong on our side",
+        500,
+        "The error was logged under this request id; nothing was changed.",
+        request_id,
+    )
+    _write(resp, body, {})
+
+
+def request_id_of(req: Any) -> str | None:
+    return getattr(req.context, "request_id", None)
