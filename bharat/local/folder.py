@@ -52,7 +52,8 @@ class FolderStorage:
         self._urls = SignedUrls(platform)
         with _answering():
             root = platform.home / (options.root or "files")
-            (root / _UPLOADS).mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (root, root / _UPLOADS):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._root = root.resolve(strict=True)
         self._uploads = self._root / _UPLOADS
 
@@ -143,11 +144,11 @@ class FolderStorage:
         newest = self._milliseconds() - older_than // timedelta(milliseconds=1)
         swept = 0
         with _answering():
-            for upload in self._uploads.glob("*-*.part"):
-                begun = upload.name.partition("-")[0]
+            for name in os.listdir(self._uploads):
+                begun = name.partition("-")[0]
                 if begun.isdecimal() and int(begun) <= newest:
                     with suppress(FileNotFoundError):
-                        upload.unlink()
+                        (self._uploads / name).unlink()
                         swept += 1
             for path, _, _ in os.walk(self._root, topdown=False, followlinks=False):
                 if path not in (os.fspath(self._root), os.fspath(self._uploads)):

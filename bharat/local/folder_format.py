@@ -52,15 +52,18 @@ def describe(fd: int, key: str) -> StoredFile | None:
     size = total - _TAIL - length
     if tail[4:] != _MAGIC or length > _LONGEST or size < 0:
         return None
-    described = json.loads(os.pread(fd, length, size))
-    return StoredFile(
-        key=key,
-        size=size,
-        sha256=described["sha256"],
-        content_type=described["content_type"],
-        filename=described["filename"],
-        modified_at=datetime.fromisoformat(described["modified_at"]),
-    )
+    try:
+        described = json.loads(os.pread(fd, length, size))
+        return StoredFile(
+            key=key,
+            size=size,
+            sha256=described["sha256"],
+            content_type=described["content_type"],
+            filename=described["filename"],
+            modified_at=datetime.fromisoformat(described["modified_at"]),
+        )
+    except (ValueError, KeyError, TypeError):  # somebody else's file that happens to end in the magic
+        return None
 
 
 class FileChunks:
