@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
 from bharat_local_servers import ExternalValkey, ServerFailed, ServerUnavailable, Valkey, find_valkey, open_valkey
-
-redis = pytest.importorskip("redis", reason="pip install redis: the client these tests talk with")
 
 
 @contextlib.contextmanager
