@@ -83,7 +83,6 @@ def engine_options(config: Config) -> EngineOptions:
     return EngineOptions(
         url=database.url.reveal(),
         pool_size=database.pool_size,
-        max_overflow=database.max_overflow,
         statement_timeout=timedelta(seconds=database.statement_timeout),
         prepare=database.prepare,
     )
@@ -136,7 +135,7 @@ class Bharat:
                 [owned.item for owned in plugins.permission_checks()],
             )
             self.records = Kit(types, database=self.database, permissions=self.permissions, key=self.key("cursors"))
-            self.authenticator = Authenticator(self)
+            self.authenticator = Authenticator(self.database, self.sessions)
             plugins.startup(self)
         except BaseException:
             self.close()

@@ -1,0 +1,96 @@
+"""Gunicorn, configured from `[server]`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import falcon
+import psycopg.waiting
+from gunicorn.app.base import BaseApplication
+
+from bharat.app import Bharat, load_plugins
+from bharat.config import Config, load
+from bharat.server.logs import configure
+from bharat.work.service import Worker
+
+log = logging.getLogger("bharat.server")
+
+GRACE = 30
+"""Seconds that requests in flight have to finish after SIGTERM."""
+
+
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """One listener, one gevent worker: Socket.IO's long-polling can be pinned to it, and more capacity is more of them."""
+
+    def __init__(self, config: Config, *, bind: Sequence[str], reload: bool) -> None:
+        self._config = config
+        self._bind = list(bind) or [f"{config.server.host}:{config.server.port}"]
+        self._reload = reload
+        self._app: Bharat | None = None
+        self._worker: Worker | None = None
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings: dict[str, Any] = {
+            "bind": self._bind,
+            "worker_class": "gevent",
+            "workers": 1,
+            "worker_connections": 1000,
+            "timeout": int(self._config.server.request_timeout) + 30,
+            "graceful_timeout": GRACE,
+            "keepalive": 75,
+            "reload": self._reload,
+            # The control socket lies in the home directory, where two masters steal it from each other.
+            "control_socket_disable": True,
+            # The heartbeat file must not touch a disk, which may be full, slow or read-only.
+            "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,
+            "proc_name": "bharat",
+            "limit_request_line": 8190,
+            "post_worker_init": lambda worker: self._start(),
+            "worker_exit": lambda arbiter, worker: self._stop(),
+            "accesslog": None,
+            "loglevel": "warning",
+        }
+        for name, value in settings.items():
+            if value is not None:
+                self.cfg.set(name, value)
+
+    def load(self) -> falcon.App[Any, Any]:
+        """Runs in the worker, after the fork."""
+        if psycopg.waiting.wait is psycopg.waiting.wait_c:
+            raise RuntimeError("psycopg was imported before the monkey-patching and would block every greenlet")
+        configure(self._config.log)
+        self._app = Bharat(self._config, load_plugins(self._config))
+        return self._app.wsgi()
+
+    def _start(self) -> None:
+        assert self._app is not None
+        if self._app.plugins.worker_in_process:
+            self._worker = Worker(self._app)
+            self._worker.start()
+
+    def _stop(self) -> None:
+        worker, self._worker = self._worker, None
+        app, self._app = self._app, None
+        if worker is not None:
+            worker.stop()
+        if app is not None:
+            app.close()
+
+
+def serve(arguments: Sequence[str]) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code. Arguments: `--config FILE`, `--bind ADDRESS` (repeatable), `--reload`."""
+    parser = argparse.ArgumentParser(prog="python -m bharat.server")
+    parser.add_argument("--config", type=Path)
+    parser.add_argument("--bind", action="append", default=[])
+    parser.add_argument("--reload", action="store_true")
+    options = parser.parse_args(arguments)
+    config = load(options.config, os.environ)
+    configure(config.log)
+    Server(config, bind=options.bind, reload=options.reload).run()
+    return 0
