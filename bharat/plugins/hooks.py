@@ -26,12 +26,11 @@ class Hooks:
         self._plugins: dict[str, object] = {}
 
     def register(self, name: str, plugin: object) -> None:
-        """Add a plugin. Raises `PluginError` for a misspelt hook, a wrong signature, a forgotten marker; it is not added then."""
+        """Add a plugin. Raises `PluginError` for a misspelt hook, a wrong signature, a forgotten marker; the object is of no more use then."""
         _check_marked(name, plugin)
         try:
             self._manager.register(plugin, name)
         except pluggy.PluginValidationError as error:
-            self._manager.unregister(plugin)
             raise PluginError(
                 f"plugin {name!r}: {_signature_fault(plugin) or str(error).splitlines()[-1].strip()}"
             ) from error
@@ -43,7 +42,6 @@ class Hooks:
             self._manager.check_pending()
         except pluggy.PluginValidationError as error:
             unknown = next(hook for hook in _hooks_of(plugin) if hook not in SPECS)
-            self._manager.unregister(plugin)
             near = fields.nearest(unknown, SPECS)
             hint = f"did you mean {near}?" if near else f"the hooks are {', '.join(SPECS)}"
             raise PluginError(f"plugin {name!r} implements {unknown}, which is not a hook; {hint}") from error
