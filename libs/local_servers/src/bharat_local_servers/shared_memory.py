@@ -1,9 +1,10 @@
 """The System V segment that a killed PostgreSQL leaves in the kernel."""
 
-import ctypes
+import contextlib
+import subprocess
 from pathlib import Path
 
-_IPC_RMID = 0
+from bharat_local_servers import spawning
 
 
 def lock_file(data: Path) -> list[str]:
@@ -19,7 +20,10 @@ def remove_leftovers(data: Path) -> None:
     lines = lock_file(data)
     words = lines[6].split() if len(lines) >= 7 else []
     if len(words) == 2 and _is_abandoned(key=int(words[0]), identifier=int(words[1])):
-        ctypes.CDLL(None).shmctl(int(words[1]), _IPC_RMID, None)
+        # By its owner: root in a container has no CAP_SYS_ADMIN, without which others' segments stay (shmctl(2)).
+        argv = spawning.command(["ipcrm", "--shmem-id", words[1]], death_signal=None, drop=True)
+        with contextlib.suppress(FileNotFoundError):  # no ipcrm: 56 bytes stay until the next start or boot
+            subprocess.run(argv, env=spawning.environment(), check=False, capture_output=True, timeout=10)
     # The process id in it may be another process's by the next start, which would then be refused.
     (data / "postmaster.pid").unlink(missing_ok=True)
 
