@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import falcon
 import psycopg.waiting
 from gunicorn.app.base import BaseApplication
 
@@ -24,7 +23,7 @@ GRACE = 30
 """Seconds that requests in flight have to finish after SIGTERM."""
 
 
-class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+class Server(BaseApplication):
     """One listener, one gevent worker: Socket.IO's long-polling can be pinned to it, and more capacity is more of them."""
 
     def __init__(self, config: Config, *, bind: Sequence[str], reload: bool) -> None:
@@ -60,7 +59,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             if value is not None:
                 self.cfg.set(name, value)
 
-    def load(self) -> falcon.App[Any, Any]:
+    def load(self) -> Any:  # a falcon.App; gunicorn's own annotation is narrower than what it takes
         """Runs in the worker, after the fork."""
         if psycopg.waiting.wait is psycopg.waiting.wait_c:
             raise RuntimeError("psycopg was imported before the monkey-patching and would block every greenlet")

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+from alembic import op
+
+import bharat.data
+from bharat.data.migrations import ProtectTable
+
 revision = "0006"
 down_revision = "0005"
 branch_labels = None
