@@ -66,7 +66,7 @@ def compose(message: Message, clock: Clock) -> EmailMessage:
         mail.set_content(message.text)
         if message.html is not None:
             mail.add_alternative(message.html, subtype="html")
-    except (ValueError, UnicodeError) as error:
+    except (ValueError, LookupError) as error:  # LookupError: the parser of addresses stumbles over "a@"
         raise MailRefused(f"the message can't be written as a mail: {error}") from error
     for name in ("From", "To"):
         _check_mailbox(name, mail[name])
@@ -122,6 +122,7 @@ class Console:
 
     deduplicates = False
     rule = "-" * 72
+    html_follows = "- " * 12 + "as HTML" + " -" * 12
 
     def __init__(self, clock: Clock, stream: TextIO | None = None) -> None:
         self._clock = clock
@@ -146,8 +147,8 @@ class Console:
         for kind in ("plain", "html"):
             part = mail.get_body(preferencelist=(kind,))
             if part is not None:
-                yield ""
-                yield part.get_content().rstrip("\n").replace("\r\n", "\n")
+                yield "" if kind == "plain" else Console.html_follows
+                yield part.get_content().replace("\r\n", "\n").rstrip("\n")
 
     def close(self) -> None:
         return None
