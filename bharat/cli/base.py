@@ -88,7 +88,7 @@ class BharatGroup(click.Group):
 
 def run(group: click.Group, arguments: Sequence[str] | None = None, *, runtime: Runtime | None = None) -> int:
     """Run the command line and return the exit code: 0, 1 for a failure, 2 for wrong usage or configuration, 130 when
-    interrupted. A failure is one line on stderr; `--debug` or `BHARAT_DEBUG` adds the traceback."""
+    interrupted; an `int` that a command returns is its exit code. A failure is one line on stderr; `--debug` or `BHARAT_DEBUG` adds the traceback."""
     runtime = runtime or Runtime()
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     debug = bool(runtime.environ.get("BHARAT_DEBUG")) or "--debug" in arguments

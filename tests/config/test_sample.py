@@ -7,9 +7,11 @@ import tomllib
 from importlib.resources import files
 from pathlib import Path
 
+import bharat.local
 from bharat.config import load, settings_of
 from bharat.config.load import SECTIONS
 from bharat.contracts.provider import Capability
+from bharat.plugins import survey
 
 SAMPLE = (files("bharat") / "sample.toml").read_text(encoding="utf-8")
 
@@ -41,3 +43,15 @@ def test_the_sample_names_every_key_of_the_core_with_its_default() -> None:
         section = sample[capability.value]
         assert isinstance(section, dict)
         assert section["provider"] == config.choice(capability).provider
+
+
+def test_the_sample_names_every_option_of_the_embedded_providers(folder: Path) -> None:
+    sample = uncommented()
+    reports, _ = survey(load(None, {}), [("local", bharat.local)])
+    (local,) = (report for report in reports if report.name == "local")
+    assert local.problem == ""
+    for provider in local.providers:
+        section = sample[provider.capability]
+        assert isinstance(section, dict)
+        named = set(section.get(provider.name, {}))
+        assert named == {option.name for option in provider.options}, f"[{provider.capability}.{provider.name}]"

@@ -1,0 +1,175 @@
+"""`bharat plugins`: showing, enabling and disabling."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fixtures.distributions import Distributions
+
+Bharat = Callable[..., Any]
+
+TAPE = """
+import msgspec
+from typing import Annotated
+from bharat.contracts.provider import Provider
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    url: Annotated[str, msgspec.Meta(description="where the tape is", extra={"env": ("TAPE_URL",), "secret": True})] = "tape://u:hunter2@h"
+    size: int = 4
+@hookimpl
+def bharat_storage(): return [Provider("tape", Options, print, True, "Files on tape")]
+"""
+
+
+@pytest.fixture
+def toml(folder: Path) -> Path:
+    return folder / "bharat.toml"
+
+
+@pytest.fixture(autouse=True)
+def tape(distributions: Distributions) -> None:
+    distributions.add("tape", TAPE, version="1.2")
+
+
+def test_the_list_shows_enabled_and_installed_plugins(bharat: Bharat, toml: Path, distributions: Distributions) -> None:
+    distributions.add("spare")
+    toml.write_text('plugins = ["tape"]\n')
+    outcome = bharat("plugins")
+    rows = {line.split()[1]: line.split() for line in outcome.out.splitlines()[1:] if line[0].isdigit()}
+    assert rows["local"][:4] == ["1", "local", "built", "in"]
+    assert rows["tape"][:5] == ["2", "tape", "enabled", "1.2", "storage:tape"]
+    assert any(line.split()[:2] == ["spare", "installed"] for line in outcome.out.splitlines())
+    assert not distributions.imported("spare")
+    assert outcome.err == ""
+
+
+def test_the_list_shows_a_broken_plugin_as_broken(bharat: Bharat, toml: Path, distributions: Distributions) -> None:
+    distributions.add("broken", "raise OSError('bad disk')")
+    toml.write_text('plugins = ["broken", "tape"]\n')
+    outcome = bharat("plugins")
+    assert outcome.code == 0
+    assert any(
+        line.split()[:3] == ["2", "broken", "broken"] and "OSError: bad disk" in line
+        for line in outcome.out.splitlines()
+    )
+    assert any(line.split()[:3] == ["3", "tape", "enabled"] for line in outcome.out.splitlines())
+    assert "bharat: warning: Bharat would not start with this: plugin 'broken'" in outcome.err
+
+
+def test_one_plugin_is_shown_with_its_options(bharat: Bharat, toml: Path) -> None:
+    toml.write_text('plugins = ["tape"]\n')
+    text = " ".join(bharat("plugins", "tape").out.split())
+    assert "tape: enabled distribution bharat-tape 1.2 order 2 hooks bharat_storage" in text
+    assert "[storage.tape] Files on tape (shared between nodes)" in text
+    assert "url a text; default ********; secret; TAPE_URL where the tape is size a whole number; default 4" in text
+
+
+def test_json_is_whole_and_masked(bharat: Bharat, toml: Path) -> None:
+    toml.write_text('plugins = ["tape"]\n')
+    for arguments in (("plugins", "tape", "--json"), ("plugins", "--json", "tape")):
+        report = json.loads(bharat(*arguments).out)
+        assert (report["name"], report["providers"][0]["options"][0]["default"]) == ("tape", "********")
+    listed = json.loads(bharat("plugins", "--json").out)
+    assert {"local", "tape"} <= {report["name"] for report in listed["plugins"]}
+    assert listed["problem"] == ""
+
+
+def test_an_unknown_plugin_is_an_error_with_a_guess(bharat: Bharat) -> None:
+    outcome = bharat("plugins", "tap")
+    assert (outcome.code, outcome.err) == (
+        2,
+        "bharat: error: no plugin 'tap' is installed or enabled; did you mean tape?\n",
+    )
+
+
+def test_enabling_writes_the_list_and_keeps_comments(bharat: Bharat, toml: Path) -> None:
+    toml.write_text("# mine\nplugins = []  # none yet\n[server]\nport = 1\n")
+    outcome = bharat("plugins", "enable", "tape")
+    assert outcome.code == 0
+    assert outcome.out.startswith("Enabled tape in bharat.toml.")
+    assert toml.read_text() == '# mine\nplugins = ["tape"]  # none yet\n[server]\nport = 1\n'
+    assert bharat("plugins", "enable", "tape").out == "Plugin tape is enabled already.\n"
+
+
+def test_enabling_without_a_file_makes_one_in_home(bharat: Bharat, folder: Path) -> None:
+    assert bharat("plugins", "enable", "tape", BHARAT_HOME="state").code == 0
+    assert (folder / "state" / "bharat.toml").read_text() == 'plugins = ["tape"]\n'
+
+
+def test_enabling_what_would_not_start_changes_nothing(
+    bharat: Bharat, toml: Path, distributions: Distributions
+) -> None:
+    distributions.add("broken", "raise OSError('bad disk')")
+    toml.write_text("plugins = []\n")
+    outcome = bharat("plugins", "enable", "broken")
+    assert outcome.code == 2
+    assert "plugin 'broken' (bharat-broken 1.0) is broken: OSError: bad disk" in outcome.err
+    assert toml.read_text() == "plugins = []\n"
+    assert sorted(path.name for path in toml.parent.iterdir()) == ["bharat.toml", "installed"]
+
+
+def test_disabling_takes_the_name_out(bharat: Bharat, toml: Path) -> None:
+    toml.write_text('plugins = [\n  "tape",  # slow\n]\n')
+    outcome = bharat("plugins", "disable", "tape")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert toml.read_text() == "plugins = [\n]\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ('[storage]\nprovider = "tape"\n', "bharat.toml line 3: storage.provider is 'tape', which no enabled plugin offers"),
+        ("[storage.tape]\nsize = 1\n", "bharat.toml line 3: [storage.tape] configures a provider that no enabled plugin"),
+        ("[plugin.tape]\n", ""),
+    ],
+)  # fmt: skip
+def test_disabling_what_is_in_use_is_refused(bharat: Bharat, toml: Path, more: str, reason: str) -> None:
+    text = f'plugins = ["tape"]\n{more}'
+    toml.write_text(text)
+    outcome = bharat("plugins", "disable", "tape")
+    assert outcome.code == 2
+    assert outcome.err.startswith(
+        f"bharat: error: plugin 'tape' can't be disabled, because the configuration uses it: {reason}"
+    )
+    assert toml.read_text() == text
+
+
+def test_a_broken_plugin_can_be_disabled(bharat: Bharat, toml: Path, distributions: Distributions) -> None:
+    distributions.add("broken", "raise OSError('bad disk')")
+    toml.write_text('plugins = ["broken", "tape"]\n')
+    assert bharat("plugins", "disable", "broken").code == 0
+    assert toml.read_text() == 'plugins = ["tape"]\n'
+
+
+def test_of_two_broken_plugins_one_can_be_disabled_after_the_other(bharat: Bharat, toml: Path) -> None:
+    toml.write_text('plugins = ["gone", "lost"]\n')
+    outcome = bharat("plugins", "disable", "gone")
+    assert outcome.code == 0
+    assert "bharat: warning: Bharat still would not start: plugin 'lost' is enabled and not installed" in outcome.err
+    assert bharat("plugins", "disable", "lost").err == ""
+    assert toml.read_text() == "plugins = []\n"
+
+
+def test_a_plugin_can_be_disabled_while_another_key_is_wrong(bharat: Bharat, toml: Path) -> None:
+    toml.write_text('plugins = ["tape"]\n[server]\nprt = 1\n')
+    outcome = bharat("plugins", "disable", "tape")
+    assert outcome.code == 0
+    assert "unknown key server.prt" in outcome.err
+    assert toml.read_text().startswith("plugins = []\n")
+
+
+def test_a_list_from_the_environment_is_not_edited(bharat: Bharat) -> None:
+    outcome = bharat("plugins", "enable", "tape", BHARAT_PLUGINS="")
+    assert (outcome.code, outcome.err) == (
+        2,
+        "bharat: error: BHARAT_PLUGINS decides which plugins are enabled; change that variable, or unset it\n",
+    )
+
+
+def test_disabling_what_is_not_enabled_is_an_error(bharat: Bharat, toml: Path) -> None:
+    toml.write_text('plugins = ["tape"]\n')
+    assert bharat("plugins", "disable", "crm").err == "bharat: error: plugin 'crm' is not enabled; enabled: tape\n"
