@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 DISTRIBUTIONS := . $(patsubst %/setup.cfg,./%,$(wildcard libs/*/setup.cfg plugins/*/setup.cfg))
 PACKAGING := $(wildcard setup.cfg pyproject.toml libs/*/setup.cfg libs/*/pyproject.toml plugins/*/setup.cfg plugins/*/pyproject.toml)
 # The folder belongs to the key: an environment does not survive a move.
-key = $(shell { pwd; cat $(1); } | cksum | tr ' ' '-')
+key = $(shell { pwd; cat $(1) 2>/dev/null; } | cksum | tr ' ' '-')
 RUN_STAMP := $(VENV)/installed-run-$(call key,setup.cfg pyproject.toml constraints.txt plugins/crm/setup.cfg plugins/crm/pyproject.toml)
 DEV_STAMP := $(VENV)/installed-dev-$(call key,requirements-dev.txt constraints.txt $(PACKAGING))
 PIP := $(BIN)/python -m pip --disable-pip-version-check

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pluggy
 
@@ -150,6 +151,11 @@ def bharat_migrations() -> Migrations | None:
 @hookspec
 def bharat_delivery_channels() -> Sequence[DeliveryChannel] | None:
     """Add ways to reach people beside e-mail."""
+
+
+@hookspec
+def bharat_demo(app: Application, organisation_id: UUID, admin_id: UUID) -> None:
+    """Add sample records to a demo organisation that was just made, in the name of its administrator."""
 
 
 @hookspec

@@ -11,9 +11,11 @@ import bharat
 from bharat.cli.base import BharatGroup, Runtime
 from bharat.cli.base import run as run_group
 from bharat.cli.config import config
+from bharat.cli.migrate import database, makemigration, migrate
 from bharat.cli.plugins import plugins
+from bharat.cli.serve import dev, serve
 
-COMMANDS: tuple[click.Command, ...] = (config, plugins)
+COMMANDS: tuple[click.Command, ...] = (config, database, dev, makemigration, migrate, plugins, serve)
 
 
 def _use_file(ctx: click.Context, _: click.Parameter, value: Path | None) -> Path | None:
@@ -31,7 +33,7 @@ def _use_file(ctx: click.Context, _: click.Parameter, value: Path | None) -> Pat
     is_eager=True,
     expose_value=False,
     callback=_use_file,
-    help="The configuration file; else $BHARAT_CONFIG, $BHARAT_HOME/bharat.toml or ./bharat.toml.",
+    help="The configuration file; else $BHARAT_CONFIG, bharat.toml in $BHARAT_HOME (.bharat), or ./bharat.toml.",
 )
 @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 @click.version_option(bharat.__version__, prog_name="bharat", message="%(prog)s %(version)s")

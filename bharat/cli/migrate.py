@@ -10,7 +10,9 @@ from bharat.contracts.errors import BharatError
 
 @click.command()
 @click.option("--check", is_flag=True, help="Change nothing; exit with 1 when a migration is pending.")
-@click.option("--down", "down", metavar="PLUGIN", help="Undo this plugin's migrations: its tables and their rows are gone.")
+@click.option(
+    "--down", "down", metavar="PLUGIN", help="Undo this plugin's migrations: its tables and their rows are gone."
+)
 @click.option("--to", "to", metavar="REVISION", help="With --down: stop at this revision.")
 @click.option("--yes", is_flag=True, help="With --down: don't ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

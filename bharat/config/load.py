@@ -11,6 +11,7 @@ import msgspec
 
 from bharat.config.fields import Row, decode, nearest, read, rows, settings_of, unknown_key
 from bharat.config.sections import (
+    DEFAULT_HOME,
     DEFAULT_PROVIDERS,
     SECRET_KEY_LENGTH,
     Accounts,
@@ -42,15 +43,16 @@ _HEADS = frozenset({*_TOP, *SECTIONS, *_CAPABILITIES, "plugin"})
 
 
 def find_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
-    """The file to read: `path`, else `$BHARAT_CONFIG`, else `$BHARAT_HOME/bharat.toml` or `./bharat.toml` if it exists."""
+    """The file to read: `path`, else `$BHARAT_CONFIG`, else `bharat.toml` in `$BHARAT_HOME` (`.bharat` when that is unset) or in the
+    current folder, if it exists."""
     if path is None and environ.get("BHARAT_CONFIG"):
         path = Path(environ["BHARAT_CONFIG"])
     if path is not None:
         if not path.is_file():
             raise ConfigError(f"there is no configuration file {path}: correct --config or BHARAT_CONFIG")
         return path
-    home = environ.get("BHARAT_HOME")
-    for candidate in ([Path(home) / "bharat.toml"] if home else []) + [Path("bharat.toml")]:
+    home = Path(environ.get("BHARAT_HOME") or DEFAULT_HOME)
+    for candidate in (home / "bharat.toml", Path("bharat.toml")):
         if candidate.is_file():
             return candidate
     return None

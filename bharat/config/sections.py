@@ -29,6 +29,7 @@ DEFAULT_PROVIDERS: Mapping[Capability, str] = {
     Capability.MAIL: "file",
 }
 SECRET_KEY_LENGTH = 32
+DEFAULT_HOME = Path(".bharat")
 
 Seconds = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
@@ -151,7 +152,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         "single"
     )
     plugins: Annotated[tuple[str, ...], Meta(description="the enabled plugins, in the order they load")] = ()
-    home: Annotated[Path, Meta(description="the folder for this node's state")] = Path(".bharat")
+    home: Annotated[Path, Meta(description="the folder for this node's state")] = DEFAULT_HOME
     secret_key: Annotated[
         Secret | None, Meta(description="the secret that every key is derived from", extra={"secret": True})
     ] = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID
 
 import msgspec
 
@@ -138,6 +139,11 @@ class Plugins:
     def describe_settings(self) -> tuple[Row, ...]:
         """Every key of the configuration, those of providers and plugins too, with value and source; secrets masked."""
         return self._rows
+
+    def fill_demo(self, app: Application, organisation_id: UUID, admin_id: UUID) -> None:
+        """Let each plugin, in order, add its sample records to a new demo organisation. Raises `PluginError` when one fails."""
+        for name in self.names:
+            self._hooks.call(name, "bharat_demo", app=app, organisation_id=organisation_id, admin_id=admin_id)
 
     def startup(self, app: Application) -> None:
         """Tell each plugin, in order. When one fails, the error is raised and `close` reaches those that had started."""

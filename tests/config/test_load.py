@@ -109,3 +109,9 @@ def test_provider_options_and_plugin_settings_stay_raw_and_the_environment_wins(
     }
     assert config.plugin_settings["crm"]["currency"].value == "INR"
     assert config.choice(Capability.STORAGE).source == "bharat.toml line 2"
+
+
+def test_without_a_named_home_the_file_in_the_default_one_is_read(folder: Path) -> None:
+    (folder / ".bharat").mkdir()
+    (folder / ".bharat" / "bharat.toml").write_text("[server]\nport = 8123\n")
+    assert load(None, {}).server.port == 8123
