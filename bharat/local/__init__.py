@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bharat.contracts.cache import Cache
+from bharat.contracts.jobs import Jobs
 from bharat.contracts.mail import Mail
 from bharat.contracts.platform import Platform
 from bharat.contracts.provider import NoOptions, Provider
@@ -25,6 +26,11 @@ def bharat_storage() -> Sequence[Provider[Storage, Any]]:
     return [
         Provider("folder", FolderOptions, _folder, shared=False, summary="Files in a folder of this machine"),
     ]
+
+
+@hookimpl
+def bharat_queue() -> Sequence[Provider[Jobs, Any]]:
+    return [Provider("database", NoOptions, _jobs, shared=True, summary="Workers look for jobs in the database")]
 
 
 @hookimpl
@@ -69,6 +75,12 @@ def _folder(options: FolderOptions, platform: Platform) -> Storage:
     from bharat.local.folder import FolderStorage
 
     return FolderStorage(options, platform)
+
+
+def _jobs(options: NoOptions, platform: Platform) -> Jobs:
+    from bharat.local.jobs import DatabaseJobs
+
+    return DatabaseJobs(platform)
 
 
 def _memory(options: MemoryOptions, platform: Platform) -> Cache:

@@ -1,1 +1,29 @@
+"""Background work: durable jobs, events through an outbox, and a clock. The database is the truth, wake-ups are hints.
 
+A built-in plugin too: it prunes what is old, once a day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bharat.contracts.work import CronEntry, JobSpec
+from bharat.hookspecs import hookimpl
+from bharat.work.events import emit
+from bharat.work.queue import enqueue
+
+__all__ = ["emit", "enqueue"]
+
+
+@hookimpl
+def bharat_jobs() -> Sequence[JobSpec]:
+    from bharat.work.housekeeping import PRUNE
+
+    return [PRUNE]
+
+
+@hookimpl
+def bharat_cron() -> Sequence[CronEntry]:
+    from bharat.work.housekeeping import DAILY
+
+    return [DAILY]

@@ -1,0 +1,86 @@
+"""The jobs provider `database`: workers hear of jobs within their process at once, and otherwise by looking.
+
+It needs nothing but the database and is shared by all nodes on it: the rows are claimed by compare-and-set. PostgreSQL's
+LISTEN is not used for hints between processes: it takes a connection of each worker out of a small budget (a managed server
+with 1 GB has 22), and a pooler of transactions does not pass it on. `[worker] poll` bounds the wait instead.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from bharat.contracts.errors import Unavailable
+from bharat.contracts.jobs import JobRunner
+from bharat.contracts.platform import Platform
+from bharat.work.bell import Bell
+from bharat.work.tables import State, jobs
+
+log = logging.getLogger(__name__)
+
+_ATTENTION = 0.25
+"""Seconds between looks at whether the worker was asked to stop, which rings no bell."""
+_MOST_ALARMS = 10_000
+
+
+class DatabaseJobs:
+    """See `bharat.contracts.jobs.Jobs`."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._clock = platform.clock
+        self._database = platform.database
+        now = self._database.now()
+        due = sa.or_(
+            jobs.c.state == State.READY.value,
+            sa.and_(jobs.c.state == State.SCHEDULED.value, jobs.c.run_at <= now),
+            sa.and_(jobs.c.state == State.RUNNING.value, jobs.c.lease_until <= now),
+        )
+        self._depth = sa.select(jobs.c.queue, sa.func.count().label("waiting")).where(due).group_by(jobs.c.queue)
+        self._bell = Bell()
+        self._alarms: list[tuple[datetime, str]] = []
+        self._lock = threading.Lock()
+
+    def wake(self, job_id: UUID, *, queue: str, at: datetime | None = None) -> None:
+        if at is None or at <= self._clock.now():
+            self._bell.ring(queue)
+            return
+        with self._lock:
+            if len(self._alarms) < _MOST_ALARMS:  # beyond, the poll finds them
+                heapq.heappush(self._alarms, (at, queue))
+
+    def work(self, runner: JobRunner, queues: Sequence[str], *, poll: timedelta) -> None:
+        while not runner.stopping:
+            rung = self._bell.rung(queues)
+            try:
+                runner.run_due(queues)
+            except Unavailable:
+                log.warning("no jobs are claimed: the database does not answer")
+            deadline = time.monotonic() + poll.total_seconds()
+            while self._bell.rung(queues) == rung:
+                self._ring_alarms()
+                left = deadline - time.monotonic()
+                if left <= 0 or runner.stopping:
+                    break
+                self._bell.wait(queues, rung, min(_ATTENTION, left))
+
+    def depth(self) -> Mapping[str, int]:
+        return {row.queue: row.waiting for row in self._database.read(None).rows(self._depth)}
+
+    def close(self) -> None:
+        """The database is the application's; workers stop by their runner."""
+
+    def _ring_alarms(self) -> None:
+        now = self._clock.now()
+        with self._lock:
+            due = []
+            while self._alarms and self._alarms[0][0] <= now:
+                due.append(heapq.heappop(self._alarms)[1])
+        for queue in due:
+            self._bell.ring(queue)
