@@ -83,7 +83,7 @@ def test_a_full_server_is_unavailable_for_writes_in_scripts_too(connect: Open) -
 
 def test_a_replica_is_unavailable_for_writes(connect: Open) -> None:
     redis = connect()
-    redis.commands.slaveof("127.0.0.1", "1")
+    redis.commands.slaveof("127.0.0.1", 1)
     assert "is a replica" in unavailable(redis, lambda: redis.commands.set("a", 1))
 
 
