@@ -10,22 +10,47 @@ from typing import Any
 
 from bharat.contracts.cache import Cache
 from bharat.contracts.jobs import Jobs
+from bharat.contracts.limits import Limits
+from bharat.contracts.locks import Locks
 from bharat.contracts.mail import Mail
 from bharat.contracts.platform import Platform
 from bharat.contracts.provider import NoOptions, Provider
 from bharat.contracts.realtime import Realtime
 from bharat.contracts.route import Route
+from bharat.contracts.sessions import Sessions
 from bharat.contracts.storage import Storage
 from bharat.contracts.vectors import Embeddings, Vectors
 from bharat.hookspecs import hookimpl
-from bharat.local.options import FolderOptions, MemoryOptions, OutboxOptions
+from bharat.local.options import FolderOptions, MemoryOptions, OutboxOptions, SharedFolderOptions
 
 
 @hookimpl
 def bharat_storage() -> Sequence[Provider[Storage, Any]]:
     return [
         Provider("folder", FolderOptions, _folder, shared=False, summary="Files in a folder of this machine"),
+        Provider(
+            "shared_folder",
+            SharedFolderOptions,
+            _shared_folder,
+            shared=True,
+            summary="Files in a folder all nodes mount",
+        ),
     ]
+
+
+@hookimpl
+def bharat_sessions() -> Sequence[Provider[Sessions, Any]]:
+    return [Provider("database", NoOptions, _sessions, shared=True, summary="Login sessions in the database")]
+
+
+@hookimpl
+def bharat_locks() -> Sequence[Provider[Locks, Any]]:
+    return [Provider("database", NoOptions, _locks, shared=True, summary="Leases in the database")]
+
+
+@hookimpl
+def bharat_limits() -> Sequence[Provider[Limits, Any]]:
+    return [Provider("database", NoOptions, _limits, shared=True, summary="Counters and token buckets in the database")]
 
 
 @hookimpl
@@ -75,6 +100,30 @@ def _folder(options: FolderOptions, platform: Platform) -> Storage:
     from bharat.local.folder import FolderStorage
 
     return FolderStorage(options, platform)
+
+
+def _shared_folder(options: SharedFolderOptions, platform: Platform) -> Storage:
+    from bharat.local.folder import FolderStorage
+
+    return FolderStorage(FolderOptions(root=options.root), platform)
+
+
+def _sessions(options: NoOptions, platform: Platform) -> Sessions:
+    from bharat.local.sessions import DatabaseSessions
+
+    return DatabaseSessions(platform.database)
+
+
+def _locks(options: NoOptions, platform: Platform) -> Locks:
+    from bharat.local.locks import DatabaseLocks
+
+    return DatabaseLocks(platform.database, platform.fences, platform.clock)
+
+
+def _limits(options: NoOptions, platform: Platform) -> Limits:
+    from bharat.local.limits import DatabaseLimits
+
+    return DatabaseLimits(platform.database, platform.clock)
 
 
 def _jobs(options: NoOptions, platform: Platform) -> Jobs:
