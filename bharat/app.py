@@ -49,7 +49,9 @@ from bharat.web.dispatch import Dispatcher, WebOptions, networks
 from bharat.web.keys import PlatformKey
 from bharat.web.metrics import Metrics
 from bharat.web.readiness import Readiness
+from bharat.web.reference import reference_routes
 from bharat.web.system import SystemFacts, system_routes
+from bharat.web.welcome import welcome_facts, welcome_routes
 from bharat.web.wsgi import falcon_app
 
 log = logging.getLogger("bharat")
@@ -185,7 +187,16 @@ class Bharat:
             checks=[owned.item for owned in self.plugins.checks()],
         )
         routes: list[Owned[Route]] = []
-        system = system_routes(facts, metrics, lambda: [owned.item for owned in routes])
+
+        def known() -> list[Route]:
+            return [owned.item for owned in routes]
+
+        welcome = welcome_facts(self.plugins, [name for name, _ in BUILTINS], __version__, server.public_url)
+        system = [
+            *system_routes(facts, metrics, known),
+            *welcome_routes(welcome, known),
+            *reference_routes(known, __version__, server.public_url),
+        ]
         routes += [*(Owned("web", route) for route in system), *self.routes()]
         check_routes(routes)
         options = WebOptions(server.public_url, server.max_body, networks(server.trusted_proxies))
