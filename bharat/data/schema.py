@@ -25,7 +25,8 @@ class Schema:
     def add(self, line: Migrations, *more: sa.MetaData) -> None:
         """Add an owner's tables. Raises `PluginError` for a table that is somebody else's or declares no tenancy."""
         for metadata in (line.metadata, *more):
-            for table in metadata.sorted_tables:
+            # Not sorted: references to other owners' tables resolve only once all are in.
+            for table in metadata.tables.values():
                 if table.name in self.metadata.tables:
                     owner = self.metadata.tables[table.name].info["plugin"]
                     raise PluginError(
