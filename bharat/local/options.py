@@ -18,6 +18,19 @@ class FolderOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = None
 
 
+class SharedFolderOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Options of the storage provider `shared_folder`."""
+
+    root: Annotated[
+        str,
+        msgspec.Meta(
+            pattern="^/",
+            description="Folder, mounted on every node at this absolute path, that holds the files. Its file system must "
+            "rename atomically, as NFS 4 does.",
+        ),
+    ]
+
+
 class MemoryOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Options of the cache provider `memory`."""
 
