@@ -40,7 +40,6 @@ def emit(unit: Unit, type: str, subject_type: str, subject_id: UUID | None, data
         _INSERT,
         {
             "id": event_id,
-            "number": None,
             "type": type,
             "subject_type": subject_type,
             "subject_id": subject_id,
@@ -49,7 +48,6 @@ def emit(unit: Unit, type: str, subject_type: str, subject_id: UUID | None, data
             "actor_id": actor.id,
             "request_id": actor.request_id,
             "occurred_at": unit.at,
-            "published_at": None,
         },
     )
     unit.on_commit(_ring)
