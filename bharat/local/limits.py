@@ -69,7 +69,9 @@ class DatabaseLimits:
         else:
             self._seconds = sa.bindparam(None, callable_=lambda: clock.now().timestamp(), type_=sa.Double, unique=True)
         self._counter = database.prepare(
-            sa.select(limit_counters.c.count.label("hits"), limit_counters.c.expires_at, database.now().label("now")).where(
+            sa.select(
+                limit_counters.c.count.label("hits"), limit_counters.c.expires_at, database.now().label("now")
+            ).where(
                 limit_counters.c.key == sa.bindparam("name", type_=sa.String),
                 limit_counters.c.expires_at > database.now(),
             )

@@ -122,10 +122,11 @@ class DatabaseLocks:
                 set_={"owner": owner, "fence": None, "expires_at": until},
                 where=leases.c.expires_at <= self._database.now(),
             )
+            .returning(leases.c.name)
         )
         self._acquired += 1
         with self._database.write(None, SYSTEM) as unit:
-            taken = unit.execute(statement).rowcount == 1
+            taken = unit.scalar(statement) is not None
             if self._acquired % _FORGET_EVERY == 0:
                 unit.execute(leases.delete().where(leases.c.expires_at < self._database.after(-timedelta(hours=1))))
         return taken
