@@ -12,6 +12,7 @@ from bharat.contracts.jobs import Jobs
 from bharat.contracts.limits import Limits
 from bharat.contracts.locks import Locks
 from bharat.contracts.mail import Mail
+from bharat.contracts.permission import PermissionRules
 from bharat.contracts.platform import Platform
 from bharat.contracts.realtime import Realtime
 from bharat.contracts.sessions import Sessions
@@ -42,6 +43,8 @@ class Application(Platform, Protocol):
     def embeddings(self) -> Embeddings: ...
     @property
     def mail(self) -> Mail: ...
+    @property
+    def permissions(self) -> PermissionRules: ...
 
     def settings(self, plugin: str) -> msgspec.Struct:
         """The validated settings of an enabled plugin: the section `[plugin.<name>]`, as the type it declared."""
