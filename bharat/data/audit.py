@@ -25,6 +25,7 @@ audit_entries = organisation_table(
     sa.Column("subject_type", sa.String(64), nullable=False),
     sa.Column("subject_id", sa.Uuid),
     sa.Column("changes", Document, nullable=False),
+    sa.Index("ix_audit_entries_organisation", "organisation_id", "id"),
     sa.Index("ix_audit_entries_subject", "organisation_id", "subject_type", "subject_id", "id"),
     append_only=True,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import sqlite3
 import threading
@@ -10,8 +11,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Literal, TypeVar, cast
 from uuid import UUID
+from weakref import WeakSet
 
 import sqlalchemy as sa
 
@@ -20,15 +23,14 @@ from bharat.contracts.errors import Unavailable
 from bharat.contracts.principal import Actor
 from bharat.data.clock import OffsetClock
 from bharat.data.engine import EngineOptions, create_engine
-from bharat.data.statements import bind, for_reading
+from bharat.data.statements import ORGANISATION_SETTING, PLATFORM_SETTING, bind, for_reading
 from bharat.data.tenancy import scoped
 from bharat.data.types import Instant
 
 log = logging.getLogger(__name__)
 StatementT = TypeVar("StatementT", bound=sa.Executable)
 
-ORGANISATION_SETTING = "bharat.organisation"
-PLATFORM_SETTING = "bharat.platform"
+_SQLITE_ERROR = 1
 
 
 class BharatDatabase:
@@ -52,6 +54,7 @@ class BharatDatabase:
         # SQLite has one writer. Within the process they queue here: a greenlet that yields inside a write would
         # otherwise meet the others' BEGIN and hold the whole process until the busy time-out.
         self._writer = threading.Lock()
+        _opened.add(self)
         self._reading = (
             self.engine.execution_options(isolation_level="AUTOCOMMIT") if self.dialect == "postgresql" else self.engine
         )
@@ -65,33 +68,28 @@ class BharatDatabase:
         with opened as (connection, at):
             unit = DatabaseUnit(connection, organisation_id, actor, at)
             yield unit
+        callbacks = unit.callbacks
         if self.wake is not None:
-            for job_id, queue, due in unit.woken:
-                self.wake(job_id, queue, due)
-        for callback in unit.callbacks:
+            callbacks = [*(partial(self.wake, *job) for job in unit.woken), *callbacks]
+        for callback in callbacks:
             try:
                 callback()
             except Exception:
                 log.exception("a callback after commit failed; what it would have hastened happens later")
 
     def now(self) -> sa.ColumnElement[datetime]:
-        if self.dialect == "sqlite":
-            # One machine, one clock: the process's clock is the database's.
-            return sa.literal(self.clock.now(), Instant)
-        return self._shifted(self.clock.offset)
+        return self.after(timedelta(0))
 
     def after(self, delay: timedelta) -> sa.ColumnElement[datetime]:
+        # The parameter is evaluated at each execution, so that a statement prepared once does not stand still in time.
         if self.dialect == "sqlite":
-            return sa.literal(self.clock.now() + delay, Instant)
-        return self._shifted(self.clock.offset + delay)
+            # One machine, one clock: the process's clock is the database's.
+            return sa.bindparam(None, callable_=lambda: self.clock.now() + delay, type_=Instant, unique=True)
+        shift = sa.bindparam(None, callable_=lambda: self.clock.offset + delay, type_=sa.Interval, unique=True)
+        return sa.type_coerce(sa.func.statement_timestamp(type_=Instant) + shift, Instant)
 
     def close(self) -> None:
         self.engine.dispose()
-
-    @staticmethod
-    def _shifted(offset: timedelta) -> sa.ColumnElement[datetime]:
-        now = sa.func.statement_timestamp(type_=Instant)
-        return sa.type_coerce(now + sa.literal(offset, sa.Interval), Instant) if offset else now
 
     def prepare(self, statement: StatementT) -> StatementT:
         """Make a statement ready once, so that each run of it skips the rewriting. Only for organisations' data."""
@@ -110,7 +108,9 @@ class BharatDatabase:
             except sa.exc.DBAPIError as error:
                 if error.connection_invalidated and attempt == 1:
                     continue
-                raise _unavailable(error) from error
+                if (unavailable := _unavailable(error)) is None:
+                    raise
+                raise unavailable from error
             except sa.exc.TimeoutError as error:
                 raise Unavailable("All database connections are in use; try again shortly.") from error
         raise AssertionError("unreachable")
@@ -121,7 +121,7 @@ class BharatDatabase:
         if not self._writer.acquire(timeout=self._busy_timeout.total_seconds()):
             raise Unavailable("The database is busy writing; try again shortly.")
         try:
-            with self.engine.connect() as connection:
+            with _translated(), self.engine.connect() as connection:
                 writing = connection.execution_options(bharat_write=True)
                 # Workers are other processes: wait for their commit with short sleeps, which let the loop run on.
                 while True:
@@ -130,9 +130,9 @@ class BharatDatabase:
                         break
                     except sa.exc.OperationalError as error:
                         if not _is_busy(error) or time.monotonic() > deadline:
-                            raise _unavailable(error) from error
+                            raise
                         time.sleep(0.005 + random.random() * 0.02)
-                with transaction, _translated():
+                with transaction:
                     yield writing, self.clock.now()
         finally:
             self._writer.release()
@@ -147,14 +147,16 @@ class BharatDatabase:
     def _begin(self, organisation_id: UUID | None) -> tuple[sa.Connection, sa.RootTransaction, datetime]:
         """Begin, say for whom and ask the time. The first statement also finds a dead connection, before anything was
         written."""
-        name, value = (
-            (PLATFORM_SETTING, "on") if organisation_id is None else (ORGANISATION_SETTING, str(organisation_id))
+        settings = (
+            {"organisation": "", "platform": "on"}
+            if organisation_id is None
+            else {"organisation": str(organisation_id), "platform": ""}
         )
         for attempt in (1, 2):
             connection = self.engine.connect()
             try:
                 transaction = connection.begin()
-                at = connection.execute(_SET, {"name": name, "value": value}).one().at
+                at = connection.execute(_SET, settings).one().at
                 return connection, transaction, at + self.clock.offset
             except sa.exc.DBAPIError as error:
                 connection.close()
@@ -168,7 +170,8 @@ class BharatDatabase:
 
 
 _SET = sa.select(
-    sa.func.set_config(sa.bindparam("name", type_=sa.Text), sa.bindparam("value", type_=sa.Text), True),
+    sa.func.set_config(ORGANISATION_SETTING, sa.bindparam("organisation", type_=sa.Text), True),
+    sa.func.set_config(PLATFORM_SETTING, sa.bindparam("platform", type_=sa.Text), True),
     sa.func.statement_timestamp(type_=Instant).label("at"),
 )
 
@@ -237,8 +240,10 @@ class DatabaseUnit:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
-        raise _unavailable(error) from error
+    except sa.exc.DBAPIError as error:
+        if (unavailable := _unavailable(error)) is None:
+            raise
+        raise unavailable from error
     except sa.exc.TimeoutError as error:
         raise Unavailable("All database connections are in use; try again shortly.") from error
 
@@ -248,9 +253,24 @@ def _is_busy(error: sa.exc.OperationalError) -> bool:
     return code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def _unavailable(error: sa.exc.DBAPIError) -> BaseException:
+def _unavailable(error: sa.exc.DBAPIError) -> Unavailable | None:
+    """What the caller is told when the database, rather than the statement, is at fault; `None` when it is not."""
     if not isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError)):
-        return error
+        return None
+    if getattr(error.orig, "sqlite_errorcode", None) == _SQLITE_ERROR:
+        return None  # SQLite's word for a wrong statement: an unknown table or column
     # The driver's text may hold host names and parameters: it goes to the log, not to the caller.
     log.warning("the database refused a statement: %s", type(error.orig).__name__, exc_info=error.orig)
     return Unavailable("The database does not answer; try again shortly.")
+
+
+_opened: WeakSet[BharatDatabase] = WeakSet()
+
+
+def _free_writers() -> None:
+    """In a forked child, the thread that held a parent's writer lock does not exist."""
+    for database in _opened:
+        database._writer = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_free_writers)

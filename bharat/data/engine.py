@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -21,7 +21,7 @@ class EngineOptions:
 
     `prepare=False` switches off server-side prepared statements, for a PgBouncer that pools transactions."""
 
-    url: str
+    url: str = field(repr=False)
     pool_size: int = 5
     pool_timeout: timedelta = timedelta(seconds=10)
     statement_timeout: timedelta = timedelta(seconds=30)
@@ -64,13 +64,20 @@ def _sqlite(url: sa.URL, options: EngineOptions) -> sa.Engine:
         max_overflow=0,
         pool_timeout=options.pool_timeout.total_seconds(),
         # A greenlet may give a connection back on another OS thread than it came from; the pool never shares one.
-        connect_args={"check_same_thread": False, "timeout": 0.05},
+        connect_args={"check_same_thread": False, "timeout": 5},
+        hide_parameters=True,
     )
+
+    @sa.event.listens_for(engine, "do_connect")
+    def create(dialect: Any, record: Any, arguments: list[Any], keywords: Any) -> None:
+        # SQLite would make a file that every user of the machine may read.
+        Path(arguments[0]).touch(mode=0o600)
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _: ConnectionPoolEntry) -> None:
         # The driver must not begin transactions by itself: DDL would commit them, and reads would hold locks.
         connection.isolation_level = None
+        # Several processes may open a new file at once, so only after WAL is on does a busy file give way at once.
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=50"):
             connection.execute(f"PRAGMA {pragma}")
 
@@ -79,7 +86,7 @@ def _sqlite(url: sa.URL, options: EngineOptions) -> sa.Engine:
         if connection.get_execution_options().get("bharat_write"):
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    _dispose_after_fork(engine)
+    _engines.add(engine)
     return engine
 
 
@@ -98,6 +105,7 @@ def _postgresql(url: sa.URL, options: EngineOptions) -> sa.Engine:
         max_overflow=0,
         pool_timeout=options.pool_timeout.total_seconds(),
         pool_use_lifo=True,
+        hide_parameters=True,
         connect_args={
             "connect_timeout": 5,
             "application_name": "bharat",
@@ -110,11 +118,20 @@ def _postgresql(url: sa.URL, options: EngineOptions) -> sa.Engine:
             "keepalives_count": 2,
         },
     )
-    _dispose_after_fork(engine)
+    _engines.add(engine)
     return engine
 
 
-def _dispose_after_fork(engine: sa.Engine) -> None:
-    # A forked child must not talk on its parent's sockets (measured: six children shared one connection).
-    forget: Callable[[], None] = lambda: engine.dispose(close=False)  # noqa: E731 - one expression, passed on
-    os.register_at_fork(after_in_child=forget)
+_engines: WeakSet[sa.Engine] = WeakSet()
+_inherited: list[sa.Pool] = []
+
+
+def _forget_connections() -> None:
+    """A forked child must not talk on its parent's sockets (measured: six children shared one connection), nor even close
+    its parent's SQLite files (sqlite.org/howtocorrupt.html, 2.6)."""
+    for engine in list(_engines):
+        _inherited.append(engine.pool)
+        engine.dispose(close=False)
+
+
+os.register_at_fork(after_in_child=_forget_connections)

@@ -11,6 +11,15 @@ _lock = threading.Lock()
 _last = 0
 
 
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+# A thread that held the lock at the moment of a fork does not exist in the child.
+os.register_at_fork(after_in_child=_renew_lock)
+
+
 def new_id() -> UUID:
     """A UUIDv7. Within a process ids strictly ascend: the 12 bits after the millisecond count its fractions
     (RFC 9562, 6.2, method 3) and a tie or a clock set back moves on by one fraction."""

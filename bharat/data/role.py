@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -17,10 +18,12 @@ def create_application_role(owner_url: str, name: str = DEFAULT_ROLE, password: 
     """Make the application's role with the owner's URL, as pasted from a provider, and return the application's URL.
 
     An existing role gets the new password. The role can log in, and use the schema; grants on tables follow each migration.
-    Raises `ConfigError` when the owner may not create roles."""
+    Raises `ConfigError` when the owner may not create roles, and for a role that row-level security would not bind."""
     url = parse_url(owner_url)
     if url.get_backend_name() != "postgresql":
         raise ConfigError("roles exist on PostgreSQL only: give its owner's URL")
+    if name == url.username:
+        raise ConfigError(f"the role {name!r} owns the tables: give the application's role another name")
     secret = password or secrets.token_urlsafe(24)
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     try:
@@ -29,11 +32,13 @@ def create_application_role(owner_url: str, name: str = DEFAULT_ROLE, password: 
             exists = connection.execute(
                 sa.text("SELECT 1 FROM pg_roles WHERE rolname = :name"), {"name": name}
             ).scalar()
-            literal = "'" + secret.replace("'", "''") + "'"
+            # Only the salted hash travels: servers may log the statement.
+            driver: Any = connection.connection.dbapi_connection
+            verifier = driver.pgconn.encrypt_password(secret.encode(), name.encode(), b"scram-sha-256").decode()
             verb = "ALTER" if exists else "CREATE"
-            connection.exec_driver_sql(
-                f"{verb} ROLE {quoted} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {literal}".replace("%", "%%")
-            )
+            connection.exec_driver_sql(f"{verb} ROLE {quoted} LOGIN PASSWORD '{verifier}'".replace("%", "%%"))
+            if fault := role_fault(connection, name):
+                raise ConfigError(f"the role {name!r} can't be the application's: {fault}; choose another name")
             connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA public TO {quoted}")
             connection.exec_driver_sql(
                 f"GRANT CONNECT ON DATABASE {_quote(connection, url.database or '')} TO {quoted}"
@@ -53,30 +58,41 @@ def grant_to_application(connection: sa.Connection, schema: Schema, role: str) -
     """Give the application's role exactly what it needs on every table: nothing on others, no change of the append-only."""
     if role == connection.execute(sa.select(sa.func.current_user())).scalar():
         return
+    if not connection.execute(sa.text("SELECT 1 FROM pg_roles WHERE rolname = :name"), {"name": role}).scalar():
+        raise ConfigError(f"the application's role {role!r}, named in database.url, does not exist: make it first")
     quoted = _quote(connection, role)
-    for table in schema.metadata.sorted_tables:
-        name = _quote(connection, table.name)
-        rights = "SELECT, INSERT" if table.info.get("append_only") else "SELECT, INSERT, UPDATE, DELETE"
-        connection.exec_driver_sql(f"REVOKE ALL ON {name} FROM {quoted}")
-        connection.exec_driver_sql(f"GRANT {rights} ON {name} TO {quoted}")
-    for line in schema.lines:
-        name = f"bharat_version_{line.plugin}"
-        if sa.inspect(connection).has_table(name):
-            connection.exec_driver_sql(f"GRANT SELECT ON {_quote(connection, name)} TO {quoted}")
+    existing = set(sa.inspect(connection).get_table_names())
+    tables = [table for table in schema.metadata.sorted_tables if table.name in existing]
+    appended = [table.name for table in tables if table.info.get("append_only")]
+    changed = [table.name for table in tables if not table.info.get("append_only")]
+    versions = [name for line in schema.lines if (name := f"bharat_version_{line.plugin}") in existing]
+    for rights, names in (
+        ("SELECT, INSERT", appended),
+        ("SELECT, INSERT, UPDATE, DELETE", changed),
+        ("SELECT", versions),
+    ):
+        if names:
+            listed = ", ".join(_quote(connection, name) for name in names)
+            connection.exec_driver_sql(f"REVOKE ALL ON {listed} FROM {quoted}")
+            connection.exec_driver_sql(f"GRANT {rights} ON {listed} TO {quoted}")
 
 
-def role_fault(connection: sa.Connection) -> str | None:
-    """Why row-level security would not bind this connection's role, or `None` when it does."""
+def role_fault(connection: sa.Connection, role: str | None = None) -> str | None:
+    """Why row-level security would not bind a role, by default this connection's, or `None` when it does."""
+    name = role or connection.execute(sa.select(sa.func.current_user())).scalar()
     row = connection.execute(
-        sa.text("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
+        sa.text("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = :name"), {"name": name}
     ).one_or_none()
     if row is not None and (row.rolsuper or row.rolbypassrls):
         return "it is a superuser or may bypass row-level security"
+    # Whoever has the owner's privileges, as a member of its role has, is treated like the owner.
     owned = connection.execute(
         sa.text(
-            "SELECT 1 FROM pg_class WHERE relname = 'organisations' AND relkind = 'r' "
-            "AND pg_get_userbyid(relowner) = current_user"
-        )
+            "SELECT 1 FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace "
+            "WHERE nspname = current_schema() AND relname = 'organisations' AND relkind IN ('r', 'p') "
+            "AND pg_has_role(:name, relowner, 'USAGE')"
+        ),
+        {"name": name},
     ).scalar()
     return "it owns the tables" if owned else None
 

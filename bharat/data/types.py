@@ -43,7 +43,8 @@ class ExactDecimal(TypeDecorator[Decimal]):
     """A decimal with `scale` digits after the point, exact in sums and comparisons on both databases.
 
     PostgreSQL stores `numeric(19 + scale, scale)`; SQLite has no exact decimal, so it stores the value times 10^scale
-    as an integer, which bounds magnitudes to 9.2e18 / 10^scale there."""
+    as an integer, which bounds magnitudes to 9.2e18 / 10^scale. More digits are rounded half to even; what is not finite
+    is refused. Products and averages are for Python: in SQL they would see SQLite's integer."""
 
     impl = sa.Numeric
     cache_ok = True
@@ -52,6 +53,8 @@ class ExactDecimal(TypeDecorator[Decimal]):
         super().__init__(precision=19 + scale, scale=scale, asdecimal=True)
         self.scale = scale
         self._unit = Decimal(1).scaleb(-scale)
+        self.largest = Decimal(2**63 - 1).scaleb(-scale)
+        """The greatest magnitude accepted, the same on both databases."""
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name == "sqlite":
@@ -61,7 +64,12 @@ class ExactDecimal(TypeDecorator[Decimal]):
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
         if value is None:
             return None
-        value = Decimal(value).quantize(self._unit)
+        value = Decimal(value)
+        if not value.is_finite():
+            raise ValueError(f"{value} is not a number that can be stored")
+        if abs(value) > self.largest:
+            raise ValueError(f"a decimal with {self.scale} places may not exceed {self.largest}")
+        value = value.quantize(self._unit)
         return int(value.scaleb(self.scale)) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:

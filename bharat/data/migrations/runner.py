@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 StepT = TypeVar("StepT")
 
 _MIGRATOR = 0x6268_6172_6174  # "bharat": the key of the advisory lock
-_LOCK_NOT_AVAILABLE = "55P03"
+_GIVES_WAY = ("55P03", "40P01")
+"""PostgreSQL's lock_not_available and deadlock_detected."""
 
 
 class MigrationError(BharatError):
@@ -78,20 +79,31 @@ class Migrator:
             while (step := self._alone(line, _upgrade_once)) is not None:
                 log.info("migrated %s to %s: %s", step.plugin, step.revision, step.summary)
                 done.append(step)
-        if self._role is not None and self._engine.dialect.name == "postgresql":
-            with self._engine.begin() as connection:
-                grant_to_application(connection, self._schema, self._role)
+        if (role := self._role) is not None and self._engine.dialect.name == "postgresql":
+            last = self._schema.lines[-1]
+            self._alone(last, lambda connection, _: grant_to_application(connection, self._schema, role))
         return done
 
     def downgrade(self, plugin: str, to: str | None = None) -> int:
-        """Undo the revisions of `plugin` down to `to` (`None`: all, its tables are gone then); how many were undone."""
+        """Undo the revisions of `plugin` down to `to` (`None`: all, its tables are gone then); how many were undone.
+
+        Raises `MigrationError`, before anything is undone, for a `to` that the database is not above."""
         line = self._schema.line(plugin)
-        if to is not None and all(revision.revision != to for revision in _script(line).walk_revisions()):
-            raise MigrationError(f"plugin {plugin!r} has no revision {to!r}")
+        if to is not None:
+            self._check_is_below(line, to)
         undone = 0
         while self._alone(line, lambda connection, line: _downgrade_once(connection, line, to)):
             undone += 1
         return undone
+
+    def _check_is_below(self, line: Migrations, to: str) -> None:
+        revisions = [revision.revision for revision in _script(line).walk_revisions()]
+        if to not in revisions:
+            raise MigrationError(f"plugin {line.plugin!r} has no revision {to!r}; it has {', '.join(revisions[::-1])}")
+        with self._engine.connect() as connection:
+            ahead = [revision.revision for revision in _ahead(line, _current(connection, line))]
+        if to in ahead:
+            raise MigrationError(f"plugin {line.plugin!r} is not yet at revision {to!r}: there is nothing to undo")
 
     def close(self) -> None:
         self._engine.dispose()
@@ -135,6 +147,7 @@ class Migrator:
             milliseconds = int(self._lock_timeout.total_seconds() * 1000)
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATOR)))
             yield
 
@@ -205,7 +218,7 @@ def _run(connection: sa.Connection, line: Migrations, steps: Callable[[Any, Any]
 
 
 def _is_locked(error: sa.exc.OperationalError) -> bool:
-    return getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE or "database is locked" in str(error.orig)
+    return getattr(error.orig, "sqlstate", None) in _GIVES_WAY or "database is locked" in str(error.orig)
 
 
 def _explain(line: Migrations, error: sa.exc.OperationalError) -> str:

@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_audit_entries"),
         sa.ForeignKeyConstraint(["organisation_id"], ["organisations.id"], name="fk_audit_entries_organisation_id"),
     )
+    op.create_index("ix_audit_entries_organisation", "audit_entries", ["organisation_id", "id"])
     op.create_index(
         "ix_audit_entries_subject", "audit_entries", ["organisation_id", "subject_type", "subject_id", "id"]
     )
