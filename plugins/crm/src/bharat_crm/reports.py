@@ -1,0 +1,95 @@
+"""The endpoints of the CRM that are more than records: the pipeline report and a deal's way through the stages."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+
+from bharat.contracts.errors import FieldFault, Malformed, NotFound
+from bharat.contracts.route import Needs, Request, Route
+from bharat_crm.pipeline_report import By, Period, PipelineReport, pipeline_report
+from bharat_crm.stage_history import stage_changes
+from bharat_crm.tables import deals
+
+MOST_MOVES = 1000
+
+
+class ReportQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"first": "from", "last": "to"}):
+    """What the report is about."""
+
+    by: By = "stage"
+    pipeline: UUID | None = None
+    first: date | None = None
+    last: date | None = None
+
+
+class Move(msgspec.Struct, frozen=True):
+    """A deal entered a stage. `from_stage_id` is `null` where the deal began."""
+
+    id: UUID
+    at: datetime
+    from_stage_id: UUID | None
+    to_stage_id: UUID
+    actor_kind: str
+    actor_id: UUID | None
+
+
+class Moves(msgspec.Struct, frozen=True):
+    """The moves of a deal, oldest first, at most 1000."""
+
+    items: list[Move]
+
+
+def report(request: Request) -> PipelineReport:
+    """The report over the deals that the caller may read."""
+    query: ReportQuery = request.query
+    if query.first is not None and query.last is not None and query.first > query.last:
+        raise Malformed("The period ends before it begins.", faults=[FieldFault("?to", "must not lie before `from`")])
+    visible = request.app.permissions.row_filter(request.principal, deals, "deals", "read")
+    return pipeline_report(request.reader, query.by, visible, query.pipeline, Period(query.first, query.last))
+
+
+def moves(request: Request) -> Moves:
+    """The stages a deal went through, for those who may read the deal."""
+    deal: UUID = request.path["id"]
+    mine = sa.select(deals.c.id).where(deals.c.id == deal, deals.c.deleted_at.is_(None))
+    visible = request.app.permissions.row_filter(request.principal, deals, "deals", "read")
+    if request.reader.row(mine if visible is None else mine.where(visible)) is None:
+        raise NotFound("There is no such deal.")
+    c = stage_changes.c
+    rows = request.reader.rows(
+        sa.select(c.id, c.at, c.from_stage_id, c.to_stage_id, c.actor_kind, c.actor_id)
+        .where(c.deal_id == deal)
+        .order_by(c.id)
+        .limit(MOST_MOVES)
+    )
+    return Moves([Move(*tuple(row)) for row in rows])
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/api/v1/reports/pipeline",
+        handler=report,
+        access=Needs("deals:read"),
+        summary="Count, amount and win rate of deals by stage, owner, team, product or month",
+        tag="reports",
+        operation_id="report_pipeline",
+        query=ReportQuery,
+        returns=PipelineReport,
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/deals/{id:uuid}/moves",
+        handler=moves,
+        access=Needs("deals:read"),
+        summary="List the stages a deal went through",
+        tag="deals",
+        operation_id="list_deal_moves",
+        returns=Moves,
+        errors=(404,),
+    ),
+)
