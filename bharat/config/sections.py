@@ -171,7 +171,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         home = Path(self.home).absolute()
         msgspec.structs.force_setattr(self, "home", home)
-        if not self.database.url:
+        # With the owner's URL alone, `bharat database role` makes the application's; nothing else may guess one.
+        if not self.database.url and not self.database.migration_url:
             url = Secret(f"sqlite:///{home / 'bharat.sqlite3'}")
             msgspec.structs.force_setattr(self, "database", msgspec.structs.replace(self.database, url=url))
 
