@@ -115,3 +115,9 @@ def test_without_a_named_home_the_file_in_the_default_one_is_read(folder: Path) 
     (folder / ".bharat").mkdir()
     (folder / ".bharat" / "bharat.toml").write_text("[server]\nport = 8123\n")
     assert load(None, {}).server.port == 8123
+
+
+def test_the_owner_s_url_alone_is_enough_to_make_the_application_s() -> None:
+    config = load(None, {"BHARAT_DATABASE__MIGRATION_URL": "postgresql://owner:x@host/name"})
+    assert config.database.migration_url is not None
+    assert not config.database.url
