@@ -21,8 +21,9 @@ import bharat.records
 import bharat.web
 import bharat.work
 from bharat import __version__
-from bharat.accounts.authentication import Authenticator
 from bharat.accounts.permissions import Permissions
+from bharat.accounts.policy import Policy
+from bharat.accounts.service import Accounts
 from bharat.config import Config
 from bharat.contracts.cache import Cache
 from bharat.contracts.errors import BharatError
@@ -75,7 +76,7 @@ def schema_of(plugins: Plugins) -> Schema:
     schema = Schema()
     types = plugins.record_types()
     for line in plugins.migrations():
-        schema.add(line, Kit.metadata([owned for owned in types if owned.plugin == line.plugin]))
+        schema.add(line, Kit.metadata([owned for owned in types if owned.plugin == line.plugin], among=types))
     return schema
 
 
@@ -137,7 +138,7 @@ class Bharat:
                 [owned.item for owned in plugins.permission_checks()],
             )
             self.records = Kit(types, database=self.database, permissions=self.permissions, key=self.key("cursors"))
-            self.authenticator = Authenticator(self.database, self.sessions)
+            self.accounts = Accounts(self, Policy.of(config), self.permissions)
             plugins.startup(self)
         except BaseException:
             self.close()
@@ -200,7 +201,7 @@ class Bharat:
         routes += [*(Owned("web", route) for route in system), *self.routes()]
         check_routes(routes)
         options = WebOptions(server.public_url, server.max_body, networks(server.trusted_proxies))
-        dispatcher = Dispatcher(self, options, self.authenticator, self.permissions)
+        dispatcher = Dispatcher(self, options, self.accounts.authenticator, self.permissions)
         return falcon_app(dispatcher, [owned.item for owned in routes], metrics)
 
     def close(self) -> None:
