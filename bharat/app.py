@@ -16,7 +16,13 @@ import falcon
 import msgspec
 
 import bharat.accounts
+
+# Nothing else here imports these three and `organisations`, and the schema must know every table of the core.
+import bharat.data.organisations
 import bharat.local
+import bharat.local.limits
+import bharat.local.locks
+import bharat.local.sessions
 import bharat.records
 import bharat.web
 import bharat.work
