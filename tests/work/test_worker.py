@@ -273,11 +273,16 @@ def test_mutant_without_the_time_limit_it_would(
 
 
 @contextmanager
-def serving(runner: Runner) -> Iterator[threading.Thread]:
+def serving(runner: Runner, gate: Gate) -> Iterator[threading.Thread]:
     thread = threading.Thread(target=lambda: runner.run_due(["default"]), daemon=True)
     thread.start()
-    yield thread
-    thread.join(SOON.total_seconds())
+    try:
+        yield thread
+    except BaseException:
+        gate.open.set()
+        raise
+    finally:
+        thread.join(SOON.total_seconds())
     assert not thread.is_alive()
 
 
@@ -287,7 +292,7 @@ def test_a_runner_asked_to_stop_finishes_the_job_at_hand_and_claims_no_other(
     kind = spec(gate.run)
     first, second = add(database, kind), add(database, kind)
     runner = runner_of(kind)
-    with serving(runner):
+    with serving(runner, gate):
         assert gate.entered.wait(SOON.total_seconds())
         runner.stop()
         gate.open.set()
@@ -301,7 +306,7 @@ def test_a_job_given_back_is_run_by_another_at_no_cost_in_attempts(
     kind = spec(gate.run, max_attempts=1)
     job_id = add(database, kind, organisation_id=organisation_id)
     stopped = runner_of(kind)
-    with serving(stopped):
+    with serving(stopped, gate):
         assert gate.entered.wait(SOON.total_seconds())
         assert stopped.give_back() == 1
     assert state_of(database, job_id) == "ready"
@@ -324,7 +329,7 @@ def a_long_job_keeps_its_lease(
     kind = spec(gate.run)
     job_id = add(database, kind)
     runner, other = runner_of(kind, lease=lease), runner_of(spec())
-    with serving(runner):
+    with serving(runner, gate):
         assert gate.entered.wait(SOON.total_seconds())
         for _ in range(2):
             before = row_of(database, job_id).lease_until
@@ -362,7 +367,7 @@ def test_a_job_that_was_taken_over_is_told_so(
     slow = spec(gate.run)
     job_id = add(database, slow, organisation_id=organisation_id)
     first = Runner(app.application, {slow.kind: slow}, lease=LONG)
-    with serving(first):
+    with serving(first, gate):
         assert gate.entered.wait(SOON.total_seconds())
         clock.advance(LONG * 2)
         assert Runner(app.application, {slow.kind: spec(take_effect)}).run(job_id)
@@ -392,7 +397,7 @@ def test_a_runner_reports_how_many_jobs_run(database: BharatDatabase, runner_of:
     kind = spec(gate.run)
     add(database, kind)
     runner = runner_of(kind)
-    with serving(runner):
+    with serving(runner, gate):
         eventually(lambda: runner.busy == 1, within=SOON, what="the job runs")
         gate.open.set()
     assert runner.busy == 0
