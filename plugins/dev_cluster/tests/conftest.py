@@ -19,8 +19,8 @@ def nginx_binary() -> NginxBinary:
         pytest.skip(str(reason))
 
 
-@pytest.fixture
-def everything_installed(nginx_binary: NginxBinary) -> None:
+@pytest.fixture(scope="session")
+def all_programs(nginx_binary: NginxBinary) -> None:
     """A missing server is a loud skip on a laptop and a failure when CI is set."""
     try:
         find_postgres()

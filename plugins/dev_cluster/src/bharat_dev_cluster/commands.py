@@ -10,6 +10,7 @@ from types import FrameType
 import click
 
 from bharat_dev_cluster import supervision
+from bharat_dev_cluster.configuration import WANTED
 from bharat_dev_cluster.local_cluster import LocalCluster
 from bharat_dev_cluster.report import addresses, report, show
 
@@ -31,8 +32,14 @@ def cluster() -> None:
 @folder_option
 @click.option("--app-servers", type=click.IntRange(1), help="How many application servers.  [default: 2]")
 @click.option("--port", type=click.IntRange(1, 65535), help="nginx's port.  [default: a free one]")
+@click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    help=f"Enable this one; repeatable.  [default: those installed of {' and '.join(WANTED)}]",
+)
 @click.option("--detach", is_flag=True, help="Return when it is up; `bharat cluster down` ends it.")
-def up(*, folder: Path, app_servers: int | None, port: int | None, detach: bool) -> None:
+def up(*, folder: Path, app_servers: int | None, port: int | None, plugins: tuple[str, ...], detach: bool) -> None:
     """Start the cluster, migrate, and hold it until Ctrl-C or SIGTERM. Started again in its folder, it has its data."""
     stop = threading.Event()
 
@@ -44,7 +51,9 @@ def up(*, folder: Path, app_servers: int | None, port: int | None, detach: bool)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
     supervision.refuse_if_up(folder)
-    running = LocalCluster(folder, app_servers=app_servers, port=port, die_with_parent=not detach)
+    running = LocalCluster(
+        folder, app_servers=app_servers, port=port, plugins=plugins or None, die_with_parent=not detach
+    )
     running.start(say=click.echo)
     if detach:
         click.echo(addresses(running))

@@ -47,11 +47,12 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for option, given, kept in (
             ("--app-servers", app_servers, found.app_servers),
             ("--port", port, found.port),
-            ("plugins", None if plugins is None else tuple(plugins), found.plugins),
+            ("--plugin", None if plugins is None else tuple(plugins), found.plugins),
         ):
             if given is not None and given != kept:
+                was, now = (", ".join(each) if isinstance(each, tuple) else each for each in (kept, given))
                 raise BharatError(
-                    f"the cluster in {folder} was made with {option} {kept}, not {given}: leave that out, take another "
+                    f"the cluster in {folder} was made with {option} {was}, not {now}: leave that out, take another "
                     "folder, or remove this one"
                 )
         return found
