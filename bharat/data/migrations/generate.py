@@ -20,6 +20,15 @@ from bharat.data.schema import Schema
 from bharat.data.types import ExactDecimal, Instant
 
 _TEMPLATE = Path(bharat.data.__file__).parent
+# What Alembic's own environment sets by default, and this one, which has no env.py, must say.
+_RENDERING = {
+    "upgrade_token": "upgrades",
+    "downgrade_token": "downgrades",
+    "sqlalchemy_module_prefix": "sa.",
+    "alembic_module_prefix": "op.",
+    "user_module_prefix": None,
+    "process_revision_directives": None,
+}
 
 
 def make_migration(schema: Schema, plugin: str, message: str) -> Path | None:
@@ -61,6 +70,13 @@ def compare_options(schema: Schema, plugin: str) -> dict[str, Any]:
         "compare_type": True,
         "render_as_batch": True,
         "render_item": _render_item,
+        # Alembic's environment would give these; there is none here.
+        "upgrade_token": "upgrades",
+        "downgrade_token": "downgrades",
+        "process_revision_directives": None,
+        "sqlalchemy_module_prefix": "sa.",
+        "alembic_module_prefix": "op.",
+        "user_module_prefix": None,
     }
 
 
@@ -79,7 +95,7 @@ def _generate(connection: sa.Connection, schema: Schema, folder: Path, plugin: s
         protect_new_tables(scripts[0], schema.metadata)
 
     revision_context = RevisionContext(Config(), script, arguments, process_revision_directives=directives)
-    context = MigrationContext.configure(connection, opts=compare_options(schema, plugin))
+    context = MigrationContext.configure(connection, opts={**compare_options(schema, plugin), **_RENDERING})
     revision_context.run_autogenerate(script.get_heads(), context)
     if not found[0]:
         return None
