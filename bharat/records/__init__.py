@@ -1,1 +1,41 @@
+"""The record kit: declare a record type once and get table, REST, OpenAPI, filters, events, custom fields and audit.
 
+This is what plugins import to declare record types and to read and write records in handlers, jobs and reports.
+"""
+
+from __future__ import annotations
+
+from bharat.contracts.records import (
+    AccessPolicy,
+    Boolean,
+    Change,
+    Choice,
+    Date,
+    Instant,
+    Integer,
+    Money,
+    Number,
+    RecordType,
+    Reference,
+    Rule,
+    Text,
+)
+from bharat.records.kit import Kit, Records
+
+__all__ = [
+    "AccessPolicy",
+    "Boolean",
+    "Change",
+    "Choice",
+    "Date",
+    "Instant",
+    "Integer",
+    "Kit",
+    "Money",
+    "Number",
+    "RecordType",
+    "Records",
+    "Reference",
+    "Rule",
+    "Text",
+]

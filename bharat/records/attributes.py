@@ -35,19 +35,19 @@ class Attribute:
 
     name: str
     kind: Kind
-    column: sa.Column[Any]
+    column: sa.ColumnElement[Any]
     required: bool = False
     writable: bool = False
     sortable: bool = False
     filters: tuple[str, ...] = ()
     to: str | None = None
     restricts: bool = False
-    key: sa.Column[Any] | None = None
+    key: sa.ColumnElement[Any] | None = None
     default: Any = None
     description: str = ""
 
     @property
-    def order(self) -> sa.Column[Any]:
+    def order(self) -> sa.ColumnElement[Any]:
         """The column that a sort by this attribute orders by."""
         return self.column if self.key is None else self.key
 
@@ -103,9 +103,7 @@ def _declared(field: AnyField, table: sa.Table, key: sa.Column[Any] | None) -> S
 
 def _first(table: sa.Table) -> Sequence[Attribute]:
     return [
-        Attribute(
-            name="id", kind=IdKind(), column=table.c.id, required=True, sortable=True, filters=("eq", "in")
-        ),
+        Attribute(name="id", kind=IdKind(), column=table.c.id, required=True, sortable=True, filters=("eq", "in")),
         Attribute(name="version", kind=IntegerKind(1), column=table.c.version, required=True),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 _CODES = """
 AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY COP CRC
@@ -16,5 +17,5 @@ XPF YER ZAR ZMW ZWG
 CURRENCIES = tuple(_CODES.split())
 """The codes, in order."""
 
-Currency = StrEnum("Currency", [(code, code) for code in CURRENCIES])
+Currency: Any = StrEnum("Currency", [(code, code) for code in CURRENCIES])  # type: ignore[misc] # the members come from the table
 """The codes as an enumeration, so that the OpenAPI document holds the list once."""

@@ -14,7 +14,8 @@ import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Literal
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -80,7 +81,7 @@ _FORMATS = {
 
 class TextKind(Kind):
     stored = str
-    ops = EXACT
+    ops: tuple[str, ...] = EXACT
 
     def __init__(
         self,
@@ -99,8 +100,8 @@ class TextKind(Kind):
             pattern = f"^{some}{_LINES if multiline else _LINE}*$"
         else:
             pattern = f"^{_FORMATS[format]}$" if required else f"^(?:{_FORMATS[format]})?$"
-        lengths = {"min_length": 1} if required else {}
-        self.wire = Annotated[str, Meta(max_length=max_length, pattern=pattern, **lengths)]
+        shortest = 1 if required else None
+        self.wire = Annotated[str, Meta(max_length=max_length, pattern=pattern, min_length=shortest)]
         self.schema = {"type": "string", "minLength": 1, "maxLength": max_length}
 
     def column_type(self) -> sa.types.TypeEngine[Any]:
@@ -170,7 +171,7 @@ class CurrencyKind(Kind):
     stored = str
     ops = EXACT
     wire = Currency
-    schema: ClassVar[Mapping[str, Any]] = {"type": "string", "pattern": "^[A-Z]{3}$"}
+    schema = MappingProxyType({"type": "string", "pattern": "^[A-Z]{3}$"})
 
     def column_type(self) -> sa.types.TypeEngine[Any]:
         return sa.String(3)
@@ -183,7 +184,7 @@ class BooleanKind(Kind):
     stored = bool
     ops = ("eq",)
     wire = bool
-    schema: ClassVar[Mapping[str, Any]] = {"type": "boolean"}
+    schema = MappingProxyType({"type": "boolean"})
 
     def column_type(self) -> sa.types.TypeEngine[Any]:
         return sa.Boolean()
@@ -192,7 +193,7 @@ class BooleanKind(Kind):
 class DateKind(Kind):
     stored = date
     wire = date
-    schema: ClassVar[Mapping[str, Any]] = {"type": "string", "format": "date"}
+    schema = MappingProxyType({"type": "string", "format": "date"})
 
     def column_type(self) -> sa.types.TypeEngine[Any]:
         return sa.Date()
@@ -204,7 +205,7 @@ class DateKind(Kind):
 class InstantKind(Kind):
     stored = datetime
     wire = Annotated[datetime, Meta(tz=True)]
-    schema: ClassVar[Mapping[str, Any]] = {"type": "string", "format": "date-time"}
+    schema = MappingProxyType({"type": "string", "format": "date-time"})
 
     def column_type(self) -> sa.types.TypeEngine[Any]:
         return InstantColumn()
@@ -238,7 +239,7 @@ class IdKind(Kind):
     stored = UUID
     ops = EXACT
     wire = UUID
-    schema: ClassVar[Mapping[str, Any]] = {"type": "string", "format": "uuid"}
+    schema = MappingProxyType({"type": "string", "format": "uuid"})
 
     def column_type(self) -> sa.types.TypeEngine[Any]:
         return sa.Uuid()

@@ -80,17 +80,13 @@ class Shapes:
         name = "".join(part.title() for part in type.name.split("_"))
         writable = [attribute for attribute in attributes if attribute.writable]
 
-        def struct(suffix: str, fields: Sequence[Any], *, strict: bool = True) -> type_[msgspec.Struct]:
+        def struct(suffix: str, fields: Sequence[Any], *, strict: bool = True) -> Any:
             return msgspec.defstruct(
                 f"{name}{suffix}", fields, kw_only=True, forbid_unknown_fields=strict, module=module
             )
 
-        self.create = struct(
-            "Create", [*map(_on_create, writable), (CUSTOM, CustomValues | UnsetType, UNSET)]
-        )
-        self.update = struct(
-            "Update", [*map(_on_update, writable), (CUSTOM, CustomValues | UnsetType, UNSET)]
-        )
+        self.create = struct("Create", [*map(_on_create, writable), (CUSTOM, CustomValues | UnsetType, UNSET)])
+        self.update = struct("Update", [*map(_on_update, writable), (CUSTOM, CustomValues | UnsetType, UNSET)])
         self.read = struct(
             "", [*((each.name, _answer(each)) for each in attributes), (CUSTOM, CustomValues)], strict=False
         )
@@ -122,9 +118,6 @@ class Shapes:
             if isinstance(each.kind, DecimalKind)
         ]
         self.totals = struct("Totals", [("count", int), ("sums", struct("Sums", sums, strict=False))], strict=False)
-
-
-type_ = type
 
 
 def faults_of(shape: type[msgspec.Struct], data: Mapping[str, Any]) -> list[FieldFault]:
@@ -175,4 +168,6 @@ def _answer(attribute: Attribute) -> Any:
 
 
 def _is_money(attribute: Attribute, attributes: Sequence[Attribute]) -> bool:
-    return any(other.name == f"{attribute.name}_currency" and isinstance(other.kind, CurrencyKind) for other in attributes)
+    return any(
+        other.name == f"{attribute.name}_currency" and isinstance(other.kind, CurrencyKind) for other in attributes
+    )

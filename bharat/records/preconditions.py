@@ -1,0 +1,52 @@
+"""Entity tags: a record's is its version in quotation marks (RFC 9110, 8.8.3), strong, since a version is one exact state."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from bharat.contracts.errors import Malformed, PreconditionRequired
+from bharat.contracts.route import Request
+
+_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
+ANY = "*"
+
+
+def etag(version: int) -> str:
+    return f'"{version}"'
+
+
+def asked_versions(request: Request) -> frozenset[int] | None:
+    """The versions that `If-Match` allows; `None` for `*`. A weak tag or one of something else never matches (13.1.1).
+
+    Raises `PreconditionRequired` without the header, `Malformed` for what is no list of entity tags."""
+    text = request.header("If-Match")
+    if text is None:
+        raise PreconditionRequired(
+            'Send the ETag that you read in If-Match, such as If-Match: "3"; `*` stands for any version.'
+        )
+    if text.strip() == ANY:
+        return None
+    return frozenset(int(tag) for weak, tag in _tags(text, "If-Match") if not weak and _is_version(tag))
+
+
+def is_known(request: Request, version: int) -> bool:
+    """Whether `If-None-Match` says that the caller has this version already; compared weakly (13.1.2)."""
+    text = request.header("If-None-Match")
+    if text is None:
+        return False
+    return text.strip() == ANY or any(tag == str(version) for _, tag in _tags(text, "If-None-Match"))
+
+
+def _tags(text: str, header: str) -> list[tuple[Any, str]]:
+    found = []
+    for part in text.split(","):
+        match = _TAG.fullmatch(part.strip())
+        if match is None:
+            raise Malformed(f'{header} must hold entity tags in quotation marks, such as "3", or `*`.')
+        found.append((match[1], match[2]))
+    return found
+
+
+def _is_version(tag: str) -> bool:
+    return tag.isascii() and tag.isdigit() and len(tag) < 10 and tag == str(int(tag))
