@@ -103,6 +103,7 @@ class Accounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     login_attempts: Annotated[Count, Meta(description="failed logins allowed within login_window")] = 10
     login_window: Annotated[Count, Meta(description="seconds over which failed logins are counted")] = 15 * 60
     password_min_length: Annotated[int, Meta(ge=8, le=64, description="shortest password accepted")] = 12
+    mail_sender: Annotated[str, Meta(description="who invitations and password mails come from")] = ""
 
     def __post_init__(self) -> None:
         if self.session_idle > self.session_absolute:

@@ -1,0 +1,76 @@
+"""Types that several endpoints share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from bharat.accounts.logins import Caller
+from bharat.contracts.errors import FieldFault, Forbidden, Invalid
+from bharat.contracts.principal import Principal
+from bharat.contracts.route import Request
+
+Name = Annotated[
+    str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", description="A name without line breaks")
+]
+TeamName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+# The grammar of HTML's <input type=email>.
+Email = Annotated[
+    str,
+    Meta(
+        min_length=3,
+        max_length=254,
+        pattern=r"^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)*$",
+        description="An e-mail address; case does not matter",
+    ),
+]
+Password = Annotated[str, Meta(min_length=1, max_length=1024)]
+Token = Annotated[str, Meta(min_length=1, max_length=200, description="The token from the mail's link")]
+Limit = Annotated[int, Meta(ge=1, le=200, description="How many at most")]
+Version = "The current version, for If-Match"
+
+
+class Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Base of what is sent."""
+
+
+class Query(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Base of query strings."""
+
+
+class Paged(Query):
+    """A page of a list. `cursor` is `next_cursor` of the page before."""
+
+    limit: Limit = 50
+    cursor: UUID | None = None
+
+
+def page(rows: Any, limit: int) -> tuple[list[Any], str | None]:
+    """What was asked for out of one row more, and where the next page begins."""
+    found = list(rows)
+    if len(found) <= limit:
+        return found, None
+    return found[:limit], str(found[limit - 1].id)
+
+
+def trimmed(text: str, path: str = "/name") -> str:
+    """The name without space around it. Raises `Invalid` when nothing is left."""
+    if not (plain := text.strip()):
+        raise Invalid("A name is needed.", faults=[FieldFault(path, "must hold more than spaces")])
+    return plain
+
+
+def caller_of(request: Request) -> Caller:
+    """Where the call comes from."""
+    return Caller(request.address, request.header("User-Agent"), request.id)
+
+
+def session_of(request: Request) -> tuple[Principal, str]:
+    """The principal and its session's token. Raises `Forbidden` for an API key: what guards a login is not changed by a script."""
+    principal, token = request.principal, request.session_token
+    if principal.session is None or token is None:
+        raise Forbidden("This needs a login: an API key can't do it.")
+    return principal, token

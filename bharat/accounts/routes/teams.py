@@ -1,0 +1,174 @@
+"""Teams: everyone in the organisation may know them; administrators change them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import UNSET, Meta, UnsetType
+
+from bharat.accounts.preconditions import check_if_match, etag
+from bharat.accounts.routes.bodies import Body, Paged, TeamName, page, trimmed
+from bharat.accounts.tables import teams
+from bharat.accounts.teams import add_team, change_team, delete_team, find_team
+from bharat.contracts.errors import NotFound
+from bharat.contracts.route import Needs, Request, Response, Route
+
+Region = Annotated[str, Meta(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Description = Annotated[str, Meta(max_length=500)]
+
+
+class Team(msgspec.Struct, kw_only=True):
+    """A team. Its members' records are seen by its lead and by managers who belong to it."""
+
+    id: UUID
+    name: str
+    lead_id: UUID | None
+    region: str | None
+    description: str | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class Teams(msgspec.Struct):
+    items: list[Team]
+    next_cursor: str | None
+
+
+class NewTeam(Body):
+    name: TeamName
+    lead_id: UUID | None = None
+    region: Region | None = None
+    description: Description | None = None
+
+
+class TeamPatch(Body):
+    name: TeamName | UnsetType = UNSET
+    lead_id: UUID | UnsetType | None = UNSET
+    region: Region | UnsetType | None = UNSET
+    description: Description | UnsetType | None = UNSET
+
+
+def list_teams(request: Request) -> Teams:
+    query = request.query
+    statement = sa.select(teams).order_by(teams.c.id).limit(query.limit + 1)
+    if query.cursor is not None:
+        statement = statement.where(teams.c.id > query.cursor)
+    rows, more = page(request.reader.rows(statement), query.limit)
+    return Teams([_shown(row) for row in rows], more)
+
+
+def read(request: Request) -> Response:
+    row = request.reader.row(sa.select(teams).where(teams.c.id == request.path["id"]))
+    if row is None:
+        raise NotFound("There is no such team.")
+    return _answer(row)
+
+
+def create(request: Request) -> Response:
+    body, unit = request.body, request.unit
+    id = add_team(unit, name=trimmed(body.name), lead_id=body.lead_id, region=body.region, description=body.description)
+    response = _answer(find_team(unit, id))
+    response.headers["Location"] = f"/api/v1/teams/{id}"
+    return response
+
+
+def change(request: Request) -> Response:
+    unit, team_id = request.unit, request.path["id"]
+    row = find_team(unit, team_id, lock=True)
+    check_if_match(request.header("If-Match"), row.version)
+    values: dict[str, Any] = {
+        name: value for name, value in msgspec.structs.asdict(request.body).items() if value is not UNSET
+    }
+    if "name" in values:
+        values["name"] = trimmed(values["name"])
+    change_team(unit, row, values)
+    return _answer(find_team(unit, team_id))
+
+
+def delete(request: Request) -> None:
+    row = find_team(request.unit, request.path["id"], lock=True)
+    check_if_match(request.header("If-Match"), row.version)
+    delete_team(request.unit, row)
+
+
+def _answer(row: Any) -> Response:
+    return Response(_shown(row), headers={"ETag": etag(row.version)})
+
+
+def _shown(row: Any) -> Team:
+    return Team(
+        id=row.id,
+        name=row.name,
+        lead_id=row.lead_id,
+        region=row.region,
+        description=row.description,
+        version=row.version,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/api/v1/teams",
+        handler=list_teams,
+        access=Needs("teams:read"),
+        summary="Teams of the organisation",
+        tag="users",
+        operation_id="list_teams",
+        query=Paged,
+        returns=Teams,
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/teams/{id:uuid}",
+        handler=read,
+        access=Needs("teams:read"),
+        summary="A team",
+        tag="users",
+        operation_id="read_team",
+        returns=Team,
+        errors=(404,),
+    ),
+    Route(
+        method="POST",
+        path="/api/v1/teams",
+        handler=create,
+        access=Needs("teams:write"),
+        summary="Add a team",
+        tag="users",
+        operation_id="create_team",
+        body=NewTeam,
+        returns=Team,
+        status=201,
+        errors=(409, 422),
+    ),
+    Route(
+        method="PATCH",
+        path="/api/v1/teams/{id:uuid}",
+        handler=change,
+        access=Needs("teams:write"),
+        summary="Change a team",
+        tag="users",
+        operation_id="update_team",
+        body=TeamPatch,
+        returns=Team,
+        errors=(404, 409, 412, 422, 428),
+    ),
+    Route(
+        method="DELETE",
+        path="/api/v1/teams/{id:uuid}",
+        handler=delete,
+        access=Needs("teams:write"),
+        summary="Remove a team that nobody belongs to and no record names",
+        tag="users",
+        operation_id="delete_team",
+        errors=(404, 409, 412, 428),
+    ),
+)

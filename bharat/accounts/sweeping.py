@@ -1,0 +1,40 @@
+"""Forgetting what has ended: expired sessions, budgets, invitations, resets and keys. One organisation at a time, since nobody
+may look into several at once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from bharat.accounts.tables import api_keys, invitations, password_resets
+from bharat.contracts.application import Application
+from bharat.contracts.principal import SYSTEM
+from bharat.contracts.work import CatchUp, CronEntry, JobContext, JobSpec
+from bharat.data.organisations import organisations
+
+KEPT = timedelta(days=30)
+"""How long what ended can still be looked at."""
+
+
+def sweep(app: Application) -> int:
+    """Delete what ended; how many rows."""
+    count = app.sessions.sweep() + app.limits.sweep()
+    before = app.database.after(-KEPT)
+    ended = (
+        (invitations, sa.or_(invitations.c.expires_at < before, invitations.c.revoked_at < before)),
+        (password_resets, password_resets.c.expires_at < before),
+        (api_keys, sa.or_(api_keys.c.expires_at < before, api_keys.c.revoked_at < before)),
+    )
+    for (organisation_id,) in app.database.read(None).rows(sa.select(organisations.c.id)):
+        with app.database.write(organisation_id, SYSTEM) as unit:
+            count += sum(unit.execute(table.delete().where(condition)).rowcount for table, condition in ended)
+    return count
+
+
+def _run(job: JobContext) -> None:
+    sweep(job.app)
+
+
+SWEEP = JobSpec(kind="accounts.sweep", run=_run, priority=900, summary="Forget expired sessions, invitations and keys")
+DAILY = CronEntry(name="accounts.sweep", schedule="23 3 * * *", job=SWEEP.kind, catch_up=CatchUp.LATEST)

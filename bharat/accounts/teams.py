@@ -1,0 +1,91 @@
+"""Teams, inside a unit of work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from bharat.accounts.tables import teams, users
+from bharat.accounts.trail import difference, note
+from bharat.accounts.users import taken_is_conflict
+from bharat.contracts.database import Unit
+from bharat.contracts.errors import Conflict, FieldFault, Invalid, NotFound
+from bharat.data import new_id
+
+
+def add_team(
+    unit: Unit,
+    *,
+    name: str,
+    lead_id: UUID | None = None,
+    region: str | None = None,
+    description: str | None = None,
+) -> UUID:
+    """Add a team; its id. Raises `Invalid` for a lead who is not there, `Conflict` for a name taken."""
+    _check_lead(unit, lead_id)
+    id = new_id()
+    told = {"name": name, "lead_id": lead_id, "region": region, "description": description}
+    with taken_is_conflict(unit, f"There is a team {name!r} already."):
+        unit.execute(teams.insert(), {"id": id, **told, "version": 1, "created_at": unit.at, "updated_at": unit.at})
+    note(unit, "created", "team", id, {field: (None, value) for field, value in told.items() if value is not None})
+    return id
+
+
+def find_team(unit: Unit, team_id: UUID, *, lock: bool = False) -> sa.Row[Any]:
+    """The team's row. Raises `NotFound`."""
+    statement = sa.select(teams).where(teams.c.id == team_id)
+    row = unit.row(statement.with_for_update() if lock else statement)
+    if row is None:
+        raise NotFound("There is no such team.")
+    return row
+
+
+def change_team(unit: Unit, row: sa.Row[Any], values: Mapping[str, Any]) -> int:
+    """Write `values` (of name, lead_id, region, description) to a team locked by `find_team`; the new version."""
+    changes = difference(row._asdict(), values)
+    if not changes:
+        return int(row.version)
+    if "lead_id" in changes:
+        _check_lead(unit, values["lead_id"])
+    written: dict[str, Any] = {field: after for field, (_, after) in changes.items()}
+    statement = (
+        teams.update()
+        .where(teams.c.id == row.id)
+        .values(**written, version=teams.c.version + 1, updated_at=unit.at)
+        .returning(teams.c.version)
+    )
+    with taken_is_conflict(unit, "There is a team of this name already."):
+        version = unit.execute(statement).scalar_one()
+    note(unit, "updated", "team", row.id, changes)
+    return int(version)
+
+
+def delete_team(unit: Unit, row: sa.Row[Any]) -> None:
+    """Remove a team that nobody belongs to and no record names. Raises `Conflict` for any other."""
+    with taken_is_conflict(unit, "The team is still in use: move its members and records to another team first."):
+        unit.execute(teams.delete().where(teams.c.id == row.id))
+    note(unit, "deleted", "team", row.id, {"name": (row.name, None)})
+
+
+def find_or_create_team(unit: Unit, name: str, *, lead_id: UUID | None = None, region: str | None = None) -> UUID:
+    """The team of this name, made when there is none. A lead given for a team that has none becomes its lead.
+
+    Raises `Conflict` when the team has another lead."""
+    row = unit.row(sa.select(teams).where(teams.c.name == name).with_for_update())
+    if row is None:
+        return add_team(unit, name=name, lead_id=lead_id, region=region)
+    if lead_id is not None and row.lead_id is None:
+        change_team(unit, row, {"lead_id": lead_id})
+    elif lead_id is not None and row.lead_id != lead_id:
+        raise Conflict(f"The team {name!r} has another lead.")
+    found: UUID = row.id
+    return found
+
+
+def _check_lead(unit: Unit, lead_id: UUID | None) -> None:
+    there = sa.select(users.c.id).where(users.c.id == lead_id, users.c.deleted_at.is_(None))
+    if lead_id is not None and unit.scalar(there) is None:
+        raise Invalid("The lead is not there.", faults=[FieldFault("/lead_id", "there is no such user")])

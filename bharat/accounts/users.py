@@ -1,0 +1,182 @@
+"""Users, inside a unit of work: every rule about them holds whoever calls, a handler, the command line or an import."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from bharat.accounts.tables import api_keys, credentials, teams, users
+from bharat.accounts.trail import difference, note
+from bharat.contracts.database import Unit
+from bharat.contracts.errors import Conflict, FieldFault, Invalid, NotFound
+from bharat.contracts.principal import ActorKind, Role
+from bharat.data import new_id
+from bharat.data.organisations import organisations
+
+
+def add_user(
+    unit: Unit,
+    *,
+    name: str,
+    role: Role,
+    email: str | None = None,
+    team_id: UUID | None = None,
+    active: bool = True,
+    id: UUID | None = None,
+) -> UUID:
+    """Add a user without a login; its id, a new one unless given. Raises `Invalid` for a team that is not there, `Conflict` for an address taken."""
+    _check_team(unit, team_id)
+    _check_email(unit, email, None)
+    id = id or new_id()
+    by = _user_of(unit)
+    row = {
+        "id": id, "name": name, "role": role.value, "active": active, "email": email, "team_id": team_id, "epoch": 1,
+        "version": 1, "created_at": unit.at, "created_by": by, "updated_at": unit.at, "updated_by": by,
+    }  # fmt: skip
+    with taken_is_conflict(unit, f"The address {email} belongs to another user."):
+        unit.execute(users.insert(), row)
+    told = {"name": name, "role": role, "email": email, "team_id": team_id, "active": active}
+    note(unit, "created", "user", id, {field: (None, value) for field, value in told.items() if value is not None})
+    return id
+
+
+def find_user(unit: Unit, user_id: UUID, *, lock: bool = False) -> sa.Row[Any]:
+    """The user's row. Raises `NotFound`."""
+    statement = sa.select(users).where(users.c.id == user_id, users.c.deleted_at.is_(None))
+    row = unit.row(statement.with_for_update() if lock else statement)
+    if row is None:
+        raise NotFound("There is no such user.")
+    return row
+
+
+def change_user(unit: Unit, row: sa.Row[Any], values: Mapping[str, Any]) -> int:
+    """Write `values` (of name, role, active, email, team_id) to a user locked by `find_user`; the new version. What is the same
+    already changes nothing. A role or deactivation raises the epoch, which ends the user's sessions.
+
+    Raises `Invalid` for a team that is not there, `Conflict` for an address taken, and for taking the last administrator."""
+    changes = difference(row._asdict(), values)
+    if not changes:
+        return int(row.version)
+    if "team_id" in changes:
+        _check_team(unit, values["team_id"])
+    if "email" in changes:
+        _check_email(unit, values["email"], row.id)
+    demoted = "role" in changes and row.role == Role.ADMIN.value
+    stopped = "active" in changes and row.active
+    if (demoted or stopped) and row.role == Role.ADMIN.value and row.active:
+        _keep_an_administrator(unit, row.id)
+    written: dict[str, Any] = {field: after for field, (_, after) in changes.items()}
+    written |= {"version": users.c.version + 1, "updated_at": unit.at, "updated_by": _user_of(unit)}
+    if "role" in changes or stopped:
+        written["epoch"] = users.c.epoch + 1
+    statement = users.update().where(users.c.id == row.id).values(**written).returning(users.c.version)
+    with taken_is_conflict(unit, "The address belongs to another user."):
+        version = unit.execute(statement).scalar_one()
+    note(unit, "updated", "user", row.id, changes)
+    return int(version)
+
+
+def delete_user(unit: Unit, row: sa.Row[Any]) -> None:
+    """Deactivate for good: the login and its address are given up, keys revoked. The row stays, since records and the audit
+    trail name it."""
+    change_user(unit, row, {"active": False, "email": None})
+    unit.execute(credentials.delete().where(_login_of(unit, row.id)))
+    unit.execute(
+        api_keys.update()
+        .where(api_keys.c.user_id == row.id, api_keys.c.revoked_at.is_(None))
+        .values(revoked_at=unit.at)
+    )
+    unit.execute(teams.update().where(teams.c.lead_id == row.id).values(lead_id=None, version=teams.c.version + 1))
+    unit.execute(users.update().where(users.c.id == row.id).values(deleted_at=unit.at, team_id=None))
+    note(unit, "deleted", "user", row.id)
+
+
+def raise_epoch(unit: Unit, user_id: UUID) -> int:
+    """End every session of the user, whatever a store remembers; the new epoch."""
+    statement = users.update().where(users.c.id == user_id).values(epoch=users.c.epoch + 1).returning(users.c.epoch)
+    epoch = unit.scalar(statement)
+    if epoch is None:
+        raise NotFound("There is no such user.")
+    return int(epoch)
+
+
+def set_login(unit: Unit, user_id: UUID, email: str, password_hash: str) -> None:
+    """Let the user log in with this address and password; a login it had is replaced and its sessions end.
+
+    Raises `Conflict` when the address logs somebody else in."""
+    unit.execute(credentials.delete().where(_login_of(unit, user_id)))
+    row = {
+        "user_id": user_id, "organisation_id": unit.organisation_id, "email": email, "password_hash": password_hash,
+        "changed_at": unit.at,
+    }  # fmt: skip
+    with taken_is_conflict(unit, "This address has a login already."):
+        unit.execute(credentials.insert(), row)
+    _check_email(unit, email, user_id)
+    moved = {
+        "email": email, "epoch": users.c.epoch + 1, "version": users.c.version + 1, "updated_at": unit.at,
+        "updated_by": _user_of(unit),
+    }  # fmt: skip
+    unit.execute(users.update().where(users.c.id == user_id).values(**moved))
+    note(unit, "login_set", "user", user_id)
+
+
+def set_password(unit: Unit, user_id: UUID, password_hash: str) -> bool:
+    """Replace the hash of a login; `False` when the user has none."""
+    values = {"password_hash": password_hash, "changed_at": unit.at}
+    return unit.execute(credentials.update().where(_login_of(unit, user_id)).values(**values)).rowcount == 1
+
+
+def has_login() -> sa.ColumnElement[bool]:
+    """Whether the user of the surrounding statement's row can log in."""
+    mine = sa.and_(credentials.c.organisation_id == users.c.organisation_id, credentials.c.user_id == users.c.id)
+    return sa.exists().where(mine).correlate(users)
+
+
+class taken_is_conflict:  # noqa: N801 - a context manager, read as a phrase
+    """A violated unique constraint inside the block is a `Conflict`; the unit can be used on."""
+
+    def __init__(self, unit: Unit, detail: str) -> None:
+        self._savepoint = unit.savepoint()
+        self._detail = detail
+
+    def __enter__(self) -> None:
+        self._savepoint.__enter__()
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        self._savepoint.__exit__(kind, error, trace)
+        if isinstance(error, sa.exc.IntegrityError):
+            raise Conflict(self._detail) from error
+
+
+def _check_team(unit: Unit, team_id: UUID | None) -> None:
+    if team_id is not None and unit.scalar(sa.select(teams.c.id).where(teams.c.id == team_id)) is None:
+        raise Invalid("The team is not there.", faults=[FieldFault("/team_id", "there is no such team")])
+
+
+def _check_email(unit: Unit, email: str | None, but: UUID | None) -> None:
+    if email is None:
+        return
+    holder = unit.scalar(sa.select(users.c.id).where(users.c.email == email))
+    if holder is not None and holder != but:
+        raise Conflict("The address belongs to another user.")
+
+
+def _keep_an_administrator(unit: Unit, but: UUID) -> None:
+    # Two administrators who demote each other at once queue here.
+    unit.execute(sa.select(organisations.c.id).where(organisations.c.id == unit.organisation_id).with_for_update())
+    others = sa.select(users.c.id).where(
+        users.c.role == Role.ADMIN.value, users.c.active.is_(True), users.c.id != but, has_login()
+    )
+    if unit.row(others.limit(1)) is None:
+        raise Conflict("This is the last administrator who can log in: make another one first.")
+
+
+def _login_of(unit: Unit, user_id: UUID) -> sa.ColumnElement[bool]:
+    return sa.and_(credentials.c.user_id == user_id, credentials.c.organisation_id == unit.organisation_id)
+
+
+def _user_of(unit: Unit) -> UUID | None:
+    return unit.actor.id if unit.actor.kind is ActorKind.USER else None
