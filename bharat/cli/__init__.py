@@ -11,11 +11,24 @@ import bharat
 from bharat.cli.base import BharatGroup, Runtime
 from bharat.cli.base import run as run_group
 from bharat.cli.config import config
+from bharat.cli.jobs import jobs
 from bharat.cli.migrate import database, makemigration, migrate
 from bharat.cli.plugins import plugins
 from bharat.cli.serve import dev, serve
+from bharat.cli.worker import clock, worker
 
-COMMANDS: tuple[click.Command, ...] = (config, database, dev, makemigration, migrate, plugins, serve)
+COMMANDS: tuple[click.Command, ...] = (
+    clock,
+    config,
+    database,
+    dev,
+    jobs,
+    makemigration,
+    migrate,
+    plugins,
+    serve,
+    worker,
+)
 
 
 def _use_file(ctx: click.Context, _: click.Parameter, value: Path | None) -> Path | None:
