@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -19,6 +20,8 @@ from bharat.contracts.errors import BharatError
 def serve(runtime: Runtime, *, bind: tuple[str, ...]) -> None:
     """Serve HTTP until SIGTERM. While a migration is pending, /readyz answers 503 and says which."""
     _ = runtime.plugins  # what is wrong with the configuration is said here, in one line
+    if not bind:
+        _refuse_taken(runtime.config.server.host, runtime.config.server.port)
     _become_server(runtime, bind, reload=False)
 
 
@@ -31,10 +34,25 @@ def dev(runtime: Runtime, *, reload: bool) -> None:
 
     if runtime.plugins.worker_in_process is False:
         raise BharatError("`bharat dev` is for one node; in a cluster run `bharat serve` and `bharat worker`")
-    login = prepare_demo(runtime.config, runtime.plugins)
-    click.echo(welcome(runtime.config, login))
+    _refuse_taken(runtime.config.server.host, runtime.config.server.port)
+    prepared = prepare_demo(runtime.config, runtime.plugins)
+    click.echo(welcome(runtime.config, prepared))
     sys.stdout.flush()
     _become_server(runtime, (), reload=reload)
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    """Say in one line that the address can't be listened on, before anything is prepared or promised."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise BharatError(
+                f"can't listen on {host} port {port}: {error.strerror}; choose another port with "
+                "BHARAT_SERVER__PORT (`make run PORT=…`), or stop what listens there"
+            ) from error
 
 
 def _become_server(runtime: Runtime, bind: Sequence[str], *, reload: bool) -> NoReturn:
