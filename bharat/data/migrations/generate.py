@@ -70,13 +70,6 @@ def compare_options(schema: Schema, plugin: str) -> dict[str, Any]:
         "compare_type": True,
         "render_as_batch": True,
         "render_item": _render_item,
-        # Alembic's environment would give these; there is none here.
-        "upgrade_token": "upgrades",
-        "downgrade_token": "downgrades",
-        "process_revision_directives": None,
-        "sqlalchemy_module_prefix": "sa.",
-        "alembic_module_prefix": "op.",
-        "user_module_prefix": None,
     }
 
 
