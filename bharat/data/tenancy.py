@@ -95,6 +95,8 @@ def scoped(statement: StatementT, *, platform: bool = False) -> StatementT:
 def _scope(statement: sa.Executable, platform: bool) -> sa.Executable:
     if not isinstance(statement, (sa.Select, sa.CompoundSelect, Insert, Update, Delete)):
         raise _unreadable(statement)
+    for element in visitors.iterate(statement):
+        _refuse_text(element)
     limiter = _Limiter(platform)
     clone: Any = visitors.cloned_traverse(statement, {}, limiter.visitors)
     _scopes[clone] = Scope(limiter.limited, limiter.platform_access, limiter.writes)
@@ -114,17 +116,7 @@ class _Limiter:
             "update": self._update,
             "delete": self._delete,
             "insert": self._insert,
-            "table": self._table,
-            "column": _refuse_text_column,
-            "textclause": _refuse,
-            "textual_select": _refuse,
         }
-
-    def _table(self, table: TableClause) -> None:
-        if not isinstance(table, sa.Table) or tenancy_of(table) is None:
-            raise TenancyError(
-                f"table {table.name!r} declares no tenancy: make it with organisation_table() or platform_table()"
-            )
 
     def _select(self, select: Select[Any]) -> None:
         limits: list[Limit] = []
@@ -180,9 +172,8 @@ class _Limiter:
         if (changes := getattr(clause, "update_values_to_set", None)) is not None:
             _refuse_moving(changes)
             # The row in the way may be another organisation's.
-            own = column == organisation_parameter()
-            given = clause.update_whereclause
-            clause.update_whereclause = own if given is None else sa.and_(given, own)
+            given = () if clause.update_whereclause is None else (clause.update_whereclause,)
+            clause.update_whereclause = sa.and_(sa.true(), *given, *_criteria([(column, False)]))
 
     def _limits(self, source: Any) -> tuple[Any, list[Limit]]:
         """The limits that rows of `source` must keep. Those on the far side of an outer join go into its ON, where a
@@ -209,13 +200,16 @@ class _Limiter:
         table = source
         while isinstance(table, (AliasedReturnsRows, FromGrouping)):
             table = table.element
-        if not isinstance(table, sa.Table):
-            if isinstance(table, (SelectBase, UpdateBase, Values, sa.sql.functions.FunctionElement)):
-                return False
-            raise _unreadable(table)
-        if tenancy_of(table) == "platform":
+        if isinstance(table, (SelectBase, UpdateBase, Values, sa.sql.functions.FunctionElement)):
             return False
-        self._table(table)
+        if not isinstance(table, TableClause):
+            raise _unreadable(table)
+        if not isinstance(table, sa.Table) or (tenancy := tenancy_of(table)) is None:
+            raise TenancyError(
+                f"table {table.name!r} declares no tenancy: make it with organisation_table() or platform_table()"
+            )
+        if tenancy == "platform":
+            return False
         if not self._platform:
             self.limited = True
             return True
@@ -267,14 +261,19 @@ def _refuse_moving(values: Iterable[Any]) -> None:
         raise TenancyError("a row stays with its organisation: organisation_id can't be changed")
 
 
-def _refuse_text_column(column: Any) -> None:
-    # `count(*)` is built on the literal `*`.
-    if getattr(column, "is_literal", False) and column.name != "*":
-        raise _unreadable(column)
-
-
-def _refuse(element: Any) -> None:
-    raise _unreadable(element)
+def _refuse_text(element: Any) -> None:
+    kind = element.__visit_name__
+    if kind == "column":
+        # `count(*)` is built on the literal `*`.
+        text = element.is_literal and element.name != "*"
+    elif kind in ("select", "insert", "update", "delete"):
+        text = bool(element._prefixes or element._hints) or bool(
+            kind == "select" and (element._suffixes or element._statement_hints)
+        )
+    else:
+        text = kind in ("textclause", "textual_select")
+    if text:
+        raise _unreadable(element)
 
 
 def _unreadable(element: Any) -> TenancyError:
