@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import Literal
 
 from bharat.contracts.errors import FieldFault, Invalid
-from bharat.contracts.records import AccessPolicy, AnyField, Money, RecordType, Reference, Text
+from bharat.records.attributes import Attribute
 from bharat.records.importing.options import ImportOptions
+from bharat.records.kinds import Kind
 
-ID = Text("id_", description="The record's own id.")
 CUSTOM = "custom."
-
-OWNER = Reference("owner", to="user")
-TEAM = Reference("team", to="team")
-
-_STAMPS = ("version", "created_at", "created_by", "updated_at", "updated_by", "deleted_at")
+REMARK = "#"
+"""Columns whose names begin so are remarks: those of a file of rejected rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a column fills. `name` is the key of the value in the record: a field's name, `<money>_currency`, `owner_id`,
-    `team_id`, `id`, or `custom.<key>`. `by` names the field of the referred record to look for; `None`: its id, else its title."""
+    """What a column fills. `name` is the name of the value in the record, or `custom.<key>`. `to` is the type that a reference
+    refers to and `by` the field of that type to look for; `None`: an id, else the title."""
 
     name: str
-    field: AnyField
-    part: Literal["value", "currency", "id", "custom", "none"] = "value"
+    kind: Kind
+    to: str | None = None
     by: str | None = None
+    writable: bool = True
     derived: bool = False
     """An export writes it beside the id for people to read; the id counts when both are there."""
 
@@ -37,34 +34,28 @@ class Target:
 class Targets:
     """Everything of a record type that a column can fill, by the names that a file may use for it."""
 
-    def __init__(self, type: RecordType, custom: Iterable[AnyField] = ()) -> None:
+    def __init__(self, type: str, attributes: Iterable[Attribute], custom: Mapping[str, Kind]) -> None:
         self._type = type
-        self._targets: dict[str, Target] = {"id": Target("id", ID, "id")}
-        fields: list[AnyField] = list(type.fields)
-        for field in fields:
-            part: Literal["value", "none"] = "none" if field.read_only else "value"
-            self._add(field.name, Target(field.name, field, part))
-            if isinstance(field, Money):
-                code = f"{field.name}_currency"
-                self._add(code, Target(code, Text(code, max_length=3), "none" if field.read_only else "currency"))
-            if isinstance(field, Reference) and field.name.endswith("_id"):
-                self._add(field.name.removesuffix("_id"), Target(field.name, field, part, derived=True))
-        if type.access is AccessPolicy.OWNED:
-            for name, field in (("owner", OWNER), ("team", TEAM)):
-                self._add(f"{name}_id", Target(f"{name}_id", field))
-                self._add(name, Target(f"{name}_id", field, derived=True))
-        for name in _STAMPS:
-            self._add(name, Target(name, ID, "none"))
-        for field in custom:
-            self._targets[f"{CUSTOM}{field.name}"] = Target(f"{CUSTOM}{field.name}", field, "custom")
+        self._targets: dict[str, Target] = {}
+        attributes = list(attributes)
+        for each in attributes:
+            writable = each.writable or each.name == "id"
+            self._targets[each.name] = Target(each.name, each.kind, each.to, writable=writable)
+        for each in attributes:
+            if each.to is not None and each.name.endswith("_id"):
+                short = Target(each.name, each.kind, each.to, writable=each.writable, derived=True)
+                # A field that has this name itself keeps it.
+                self._targets.setdefault(each.name.removesuffix("_id"), short)
+        for name, kind in custom.items():
+            self._targets[f"{CUSTOM}{name}"] = Target(f"{CUSTOM}{name}", kind)
 
     def find(self, word: str, what: str) -> Target:
         """The target that a person names. `what` says where, for the message. Raises `Invalid`."""
         found = self.get(word)
         if found is None:
-            raise Invalid(f"{what}: {self._unknown(word)}", faults=[FieldFault(what, self._unknown(word))])
-        if found.part == "none":
-            detail = f"{self._type.name}.{found.name} is set by Bharat and can't be imported"
+            raise Invalid(f"{what}: {self.unknown(word)}", faults=[FieldFault(what, self.unknown(word))])
+        if not found.writable:
+            detail = f"{self._type}.{found.name} is set by Bharat and can't be imported"
             raise Invalid(f"{what}: {detail}", faults=[FieldFault(what, detail)])
         return found
 
@@ -76,21 +67,18 @@ class Targets:
             return self._targets[name]
         head, dot, by = name.partition(".")
         found = self._targets.get(head)
-        if dot and by and found is not None and isinstance(found.field, Reference):
-            return Target(found.name, found.field, found.part, by)
+        if dot and by and found is not None and found.to is not None:
+            return replace(found, by=by)
         return None
 
-    def _unknown(self, word: str) -> str:
+    def unknown(self, word: str) -> str:
+        """Why `word` fills nothing, with the nearest name."""
         near = get_close_matches(plain(word), self._targets, 1, 0.6)
         hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(self._names())}"
-        return f"{self._type.name} has no field {word!r}; {hint}"
+        return f"{self._type} has no field {word!r}; {hint}"
 
     def _names(self) -> list[str]:
-        return [name for name, target in self._targets.items() if target.part != "none" and not target.derived]
-
-    def _add(self, name: str, target: Target) -> None:
-        # A declared field keeps its name: `owner` of a type's own is not the platform's.
-        self._targets.setdefault(name, target)
+        return [name for name, target in self._targets.items() if target.writable and not target.derived]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +115,7 @@ def bind(header: Sequence[str], targets: Targets, options: ImportOptions) -> Pla
             hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(header)}"
             faults.append(FieldFault(f"column {column}", f"the file has no column {column!r}; {hint}"))
     for position, name in enumerate(header):
-        if name in options.ignore:
+        if name in options.ignore or name.startswith(REMARK):
             continue
         words = options.columns.get(name)
         if words is not None:
@@ -136,9 +124,9 @@ def bind(header: Sequence[str], targets: Targets, options: ImportOptions) -> Pla
         found = targets.get(name)
         if found is None:
             faults.append(
-                FieldFault(f"column {name}", f"{targets._unknown(name)}; map the column to a field, or ignore it")
+                FieldFault(f"column {name}", f"{targets.unknown(name)}; map the column to a field, or ignore it")
             )
-        elif found.part == "none":
+        elif not found.writable:
             skipped.append(name)
         else:
             columns.append(Column(position, name, found))

@@ -1,68 +1,62 @@
-"""One cell as the value of a field. What the type itself allows (lengths, ranges) is checked when the record is written,
-by the same rules as everywhere; here a text becomes a number, a date, a choice, or is refused with the reason."""
+"""One cell as the value of a field. What may be stored is decided by the field's `Kind`, the same as for JSON; what is added
+here are the ways in which files write it: other words for yes and no, capitals in choices, dates in the file's own order."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from bharat.contracts.records import AnyField, Boolean, Choice, Date, Instant, Integer, Money, Number, Text
 from bharat.records.csv_cells import restored
 from bharat.records.importing.options import ImportOptions
+from bharat.records.kinds import (
+    BooleanKind,
+    ChoiceKind,
+    CurrencyKind,
+    DateKind,
+    InstantKind,
+    IntegerKind,
+    Kind,
+    TextKind,
+)
 
 _TRUE, _FALSE = frozenset({"true", "yes", "y", "1", "on"}), frozenset({"false", "no", "n", "0", "off"})
 
 
-def parse(field: AnyField, cell: str, options: ImportOptions) -> Any:
-    """The value of a cell that is neither empty nor a null word; references are given back as their text.
-
-    Raises `ValueError` with the reason, told to the person who made the file."""
+def parse(kind: Kind, cell: str, options: ImportOptions) -> Any:
+    """The stored value of a cell that is neither empty nor a null word. Raises `ValueError` with the reason, told to the
+    person who made the file."""
     text = restored(cell)
-    match field:
-        case Text():
-            return text.strip()
-        case Integer():
-            return _integer(text.strip())
-        case Number() | Money():
-            return _decimal(text.strip())
-        case Boolean():
-            return _boolean(text.strip())
-        case Date():
-            return options.read_date(text.strip())
-        case Instant():
-            return _instant(text.strip(), options)
-        case Choice():
-            return _choice(field, text.strip())
+    if isinstance(kind, TextKind):
+        return kind.read(text)
+    text = text.strip()
+    match kind:
+        case IntegerKind():
+            return kind.read(_whole(text), text=True)
+        case BooleanKind():
+            return _boolean(text)
+        case DateKind():
+            return options.read_date(text)
+        case InstantKind():
+            return kind.take(_instant(text, options))
+        case ChoiceKind():
+            return _choice(kind, text)
+        case CurrencyKind():
+            return kind.read(text.upper())
         case _:
-            return text.strip()
+            return kind.read(text)
 
 
-def _integer(text: str) -> int:
-    number = _decimal(text)
-    if number != number.to_integral_value() or abs(number) >= 2**63:
-        raise ValueError(f"{text!r} is not a whole number")
-    return int(number)
-
-
-def _decimal(text: str) -> Decimal:
-    try:
-        # Decimal alone would take underscores, other scripts' digits, infinities and gigantic exponents.
-        if len(text) > 60 or not text.isascii() or "_" in text or "e" in text.lower():
-            raise InvalidOperation
-        number = Decimal(text)
-    except InvalidOperation:
-        raise ValueError(f"{text!r} is not a number like 1234.5, with a point and no separators") from None
-    if not number.is_finite():
-        raise ValueError(f"{text!r} is not a number")
-    return number
+def _whole(text: str) -> str:
+    """Spreadsheets write whole numbers with a decimal part of zeros when the column holds another fraction."""
+    whole, point, fraction = text.partition(".")
+    return whole if point and fraction and not fraction.strip("0") else text
 
 
 def _boolean(text: str) -> bool:
     word = text.lower()
     if word in _TRUE or word in _FALSE:
         return word in _TRUE
-    raise ValueError(f"{text!r} is neither yes nor no")
+    raise ValueError("must be yes or no")
 
 
 def _instant(text: str, options: ImportOptions) -> datetime:
@@ -73,12 +67,12 @@ def _instant(text: str, options: ImportOptions) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{text!r} is not a moment like 2026-12-31T18:00:00Z") from None
+        raise ValueError("must be a moment like 2026-12-31T18:00:00Z") from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
-def _choice(field: Choice, text: str) -> str:
-    for option in field.options:
+def _choice(kind: ChoiceKind, text: str) -> str:
+    for option in kind.options:
         if option.lower() == text.lower():
             return option
-    raise ValueError(f"{text!r} is none of {', '.join(field.options)}")
+    raise ValueError(f"must be one of {', '.join(kind.options)}")

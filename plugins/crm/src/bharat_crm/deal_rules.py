@@ -32,7 +32,7 @@ _FIRST_STAGE = (
 _DEFAULT_PIPELINE = (
     sa.select(pipelines.c.id)
     .where(pipelines.c.deleted_at.is_(None))
-    .order_by(sa.func.coalesce(pipelines.c.is_default, sa.false()).desc(), pipelines.c.position, pipelines.c.id)
+    .order_by(pipelines.c.is_default.desc(), pipelines.c.position, pipelines.c.id)
     .limit(1)
 )
 
@@ -58,9 +58,10 @@ def follow_the_stage(change: Change) -> None:
             _refuse("closed_on", "An open deal has no closing date: move it to a stage that is won or lost.")
         change.values["closed_on"] = None
     elif closed_on is None:
-        if not was_open and "closed_on" in change.values:
-            _refuse("closed_on", "A closed deal has a closing date: give one, or move it to an open stage.")
-        change.values["closed_on"] = change.unit.at.date()
+        # Closed deals keep the date they have: only a move to an open stage takes it away.
+        change.values["closed_on"] = (
+            change.unit.at.date() if was_open or change.before is None else change.before["closed_on"]
+        )
 
 
 def remember_the_stage(change: Change) -> None:

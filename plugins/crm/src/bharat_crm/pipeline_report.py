@@ -23,6 +23,7 @@ from bharat_crm.tables import deals, pipelines, products, stages
 By = Literal["stage", "owner", "team", "product", "month"]
 
 RATE_PLACES = Decimal("0.0001")
+_SPLIT = 10**9
 
 
 class Amounts(msgspec.Struct, frozen=True):
@@ -68,13 +69,14 @@ class Period:
 
 def pipeline_report(
     reader: Reader,
+    dialect: str,
     by: By,
     visible: sa.ColumnElement[bool] | None,
     pipeline: UUID | None = None,
     period: Period | None = None,
 ) -> PipelineReport:
     """Sum up the live deals that `visible` lets through; `None` lets all through."""
-    rows = reader.rows(_statement(by, visible, pipeline, period or Period()))
+    rows = reader.rows(_statement(dialect, by, visible, pipeline, period or Period()))
     found: dict[Any, list[sa.Row[Any]]] = {}
     for row in rows:
         found.setdefault(row.key, []).append(row)
@@ -84,7 +86,9 @@ def pipeline_report(
     return PipelineReport(by, groups, _group(None, None, rows))
 
 
-def _statement(by: By, visible: sa.ColumnElement[bool] | None, pipeline: UUID | None, period: Period) -> sa.Select[Any]:
+def _statement(
+    dialect: str, by: By, visible: sa.ColumnElement[bool] | None, pipeline: UUID | None, period: Period
+) -> sa.Select[Any]:
     day = sa.func.coalesce(deals.c.closed_on, deals.c.engaged_on)
     key, name, order, source = _grouping(by, day)
     select = sa.select(
@@ -93,7 +97,7 @@ def _statement(by: By, visible: sa.ColumnElement[bool] | None, pipeline: UUID | 
         deals.c.amount_currency.label("currency"),
         sa.func.count().label("all_count"),
         *(sa.func.count().filter(deals.c.status == status).label(f"{status}_count") for status in (WON, LOST, OPEN)),
-        *(sa.func.sum(deals.c.amount).filter(deals.c.status == status).label(status) for status in (WON, LOST, OPEN)),
+        *(column for status in (WON, LOST, OPEN) for column in _sums(dialect, status)),
     ).select_from(source)
     select = select.where(deals.c.deleted_at.is_(None))
     if visible is not None:
@@ -107,6 +111,18 @@ def _statement(by: By, visible: sa.ColumnElement[bool] | None, pipeline: UUID | 
     grouped = [key, *(part for part in (name, *order) if not isinstance(part, sa.Null)), deals.c.amount_currency]
     last = sa.case((key.is_(None), 1), else_=0)
     return select.group_by(*grouped).order_by(last, *order, key, deals.c.amount_currency)
+
+
+def _sums(dialect: str, status: str) -> Sequence[sa.ColumnElement[Any]]:
+    """The sum of the amounts of one status, as two columns: SQLite stores scaled integers and refuses sums past 64 bits, so it
+    adds what lies above a billion units apart."""
+    this = deals.c.status == status
+    if dialect == "postgresql":
+        return sa.func.sum(deals.c.amount).filter(this).label(status), sa.literal(0).label(f"{status}_upper")
+    raw = sa.type_coerce(deals.c.amount, sa.BigInteger)
+    lower = sa.type_coerce(raw.op("%")(_SPLIT), deals.c.amount.type)
+    upper = sa.type_coerce(raw.op("/")(_SPLIT), deals.c.amount.type)
+    return sa.func.sum(lower).filter(this).label(status), sa.func.sum(upper).filter(this).label(f"{status}_upper")
 
 
 def _grouping(
@@ -139,7 +155,10 @@ def _group(key: str | None, name: str | None, rows: Sequence[sa.Row[Any]]) -> Gr
     sums: dict[str, list[Decimal]] = {}
     for row in rows:
         if row.currency is not None:
-            parts = [Decimal(part or 0) for part in (row.won, row.lost, row.open)]
+            parts = [
+                Decimal(row._mapping[status] or 0) + Decimal(row._mapping[f"{status}_upper"] or 0) * _SPLIT
+                for status in (WON, LOST, OPEN)
+            ]
             before = sums.get(row.currency, [Decimal(0)] * 3)
             sums[row.currency] = [a + b for a, b in zip(before, parts, strict=True)]
     return Group(

@@ -15,8 +15,8 @@ PIPELINE = RecordType(
     access=AccessPolicy.REFERENCE,
     fields=(
         Text("name", required=True, unique=True),
-        Integer("position", minimum=0, default=0, description="Order among the pipelines."),
-        Boolean("is_default", default=False, description="Whether deals that name no pipeline go here."),
+        Integer("position", required=True, minimum=0, default=0, description="Order among the pipelines."),
+        Boolean("is_default", required=True, default=False, description="Whether deals that name no pipeline go here."),
     ),
 )
 
@@ -30,8 +30,8 @@ STAGE = RecordType(
     fields=(
         Text("name", required=True, max_length=100),
         Reference("pipeline_id", to="pipeline", required=True, indexed=True),
-        Integer("position", minimum=0, default=0, description="Order within the pipeline."),
-        Choice("outcome", (OPEN, WON, LOST), default=OPEN),
+        Integer("position", required=True, minimum=0, default=0, description="Order within the pipeline."),
+        Choice("outcome", (OPEN, WON, LOST), required=True, default=OPEN),
         Integer(
             "probability", minimum=0, maximum=100, description="Chance of winning a deal that is here, in percent."
         ),

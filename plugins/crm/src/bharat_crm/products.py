@@ -15,7 +15,7 @@ PRODUCT = RecordType(
         Text("name", required=True, unique=True, search=True),
         Text("series", max_length=100, indexed=True),
         Money("price", minimum=0, description="The list price."),
-        Boolean("active", default=True, description="Whether it is still sold."),
+        Boolean("active", required=True, default=True, description="Whether it is still sold."),
         Text("description", max_length=10_000, multiline=True),
     ),
 )

@@ -49,7 +49,8 @@ def report(request: Request) -> PipelineReport:
     if query.first is not None and query.last is not None and query.first > query.last:
         raise Malformed("The period ends before it begins.", faults=[FieldFault("?to", "must not lie before `from`")])
     visible = request.app.permissions.row_filter(request.principal, deals, "deals", "read")
-    return pipeline_report(request.reader, query.by, visible, query.pipeline, Period(query.first, query.last))
+    period = Period(query.first, query.last)
+    return pipeline_report(request.reader, request.app.database.dialect, query.by, visible, query.pipeline, period)
 
 
 def moves(request: Request) -> Moves:

@@ -1,0 +1,155 @@
+"""A unit of work that saves up inserts and runs them together: thousands of rows at the price of a few statements.
+
+What writes through it need not know. A read of a table with waiting rows runs them first, so it sees the transaction's own
+writes as ever; any other statement too. Reads that are asked again with the same parameters are answered from memory until
+something is written to a table they name. A violated constraint shows when the rows are run, not when they are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+import sqlalchemy as sa
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.dml import Insert
+
+from bharat.contracts.database import Parameters, Unit
+from bharat.contracts.principal import Actor
+
+
+class Refusal(Exception):
+    """The database refused rows that were run together: which of them is not known. The savepoint around them must go back."""
+
+
+_tables: WeakKeyDictionary[sa.Executable, frozenset[str]] = WeakKeyDictionary()
+
+
+class BufferedUnit:
+    """See `bharat.contracts.database.Unit`. Good for one batch; call `flush` at its end."""
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+        self._waiting: list[tuple[sa.Executable, str, dict[str, Any]]] = []
+        self._answers: dict[Hashable, Sequence[sa.Row[Any]]] = {}
+        self._read_from: dict[Hashable, frozenset[str]] = {}
+        self.run = 0
+        """How many statements were run so far: what is run can't be taken back by forgetting."""
+
+    @property
+    def organisation_id(self) -> UUID | None:
+        return self._unit.organisation_id
+
+    @property
+    def actor(self) -> Actor:
+        return self._unit.actor
+
+    @property
+    def at(self) -> datetime:
+        return self._unit.at
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def forget_after(self, waiting: int) -> None:
+        """Drop the rows that were given after the first `waiting` ones."""
+        del self._waiting[waiting:]
+
+    def flush(self) -> None:
+        """Run what waits, in the order in which each statement was first given: a row that others refer to is given first."""
+        waiting, self._waiting = self._waiting, []
+        by_statement: dict[sa.Executable, list[dict[str, Any]]] = {}
+        for statement, _, row in waiting:
+            by_statement.setdefault(statement, []).append(row)
+        for statement, rows in by_statement.items():
+            self.run += 1
+            try:
+                self._unit.execute(statement, rows)
+            except sa.exc.IntegrityError as error:
+                raise Refusal from error
+
+    def execute(self, statement: sa.Executable, parameters: Parameters | None = None) -> Any:
+        if isinstance(statement, Insert) and isinstance(parameters, Mapping) and _is_plain(statement):
+            self._forget({statement.table.name})
+            self._waiting.append((statement, statement.table.name, dict(parameters)))
+            return None
+        self.flush()
+        self._answers.clear()
+        self.run += 1
+        return self._unit.execute(statement, parameters)
+
+    def rows(self, statement: sa.Executable, parameters: Parameters | None = None) -> Sequence[sa.Row[Any]]:
+        named = _tables_of(statement)
+        if any(table in named for _, table, _ in self._waiting):
+            self.flush()
+        question = _question(statement, parameters)
+        if question is None:
+            return self._unit.rows(statement, parameters)
+        found = self._answers.get(question)
+        if found is None:
+            found = self._answers[question] = self._unit.rows(statement, parameters)
+            self._read_from[question] = named
+        return found
+
+    def row(self, statement: sa.Executable, parameters: Parameters | None = None) -> sa.Row[Any] | None:
+        found = self.rows(statement, parameters)
+        return found[0] if found else None
+
+    def scalar(self, statement: sa.Executable, parameters: Parameters | None = None) -> Any:
+        found = self.rows(statement, parameters)
+        return found[0][0] if found else None
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        self.flush()
+        try:
+            with self._unit.savepoint():
+                yield
+                self.flush()
+        except BaseException:
+            self._waiting.clear()
+            self._answers.clear()
+            raise
+
+    def wake(self, job_id: UUID, queue: str, at: datetime | None) -> None:
+        self._unit.wake(job_id, queue, at)
+
+    def on_commit(self, callback: Callable[[], None]) -> None:
+        self._unit.on_commit(callback)
+
+    def _forget(self, tables: set[str]) -> None:
+        if self._answers:
+            for question in [one for one in self._answers if tables & self._read_from[one]]:
+                del self._answers[question]
+
+
+def _is_plain(statement: Insert) -> bool:
+    """One row from its parameters and nothing back: no RETURNING, no SELECT, no conflict clause."""
+    return not (statement._returning or statement.select is not None or statement._post_values_clause is not None)
+
+
+def _tables_of(statement: sa.Executable) -> frozenset[str]:
+    found = _tables.get(statement)
+    if found is None:
+        elements: Any = visitors.iterate(statement)  # type: ignore[arg-type] # every executable can be walked
+        found = _tables[statement] = frozenset(element.name for element in elements if isinstance(element, sa.Table))
+    return found
+
+
+def _question(statement: sa.Executable, parameters: Parameters | None) -> Hashable | None:
+    """What tells two reads apart; `None` when the parameters can't be compared cheaply."""
+    if parameters is None:
+        return statement
+    if not isinstance(parameters, Mapping):
+        return None
+    values = tuple((name, tuple(value) if isinstance(value, list) else value) for name, value in parameters.items())
+    try:
+        hash(values)
+    except TypeError:
+        return None
+    return statement, values

@@ -1,0 +1,59 @@
+"""Which rows of a file are in the database already: one statement for each batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from bharat.contracts.database import Unit
+from bharat.records.attributes import Attribute
+from bharat.records.queries import Record
+from bharat.records.resource import Resource
+
+Key = tuple[Any, ...]
+
+
+class Matcher:
+    """Finds live records by the values of `key`; text compares case-insensitively, as unique fields do."""
+
+    def __init__(self, resource: Resource, key: Sequence[str]) -> None:
+        self.optional = tuple(key) == ("id",)
+        """A row without an id is a new one; a row without another key is a mistake."""
+        self._resource = resource
+        self._attributes: tuple[Attribute, ...] = tuple(resource.by_name[name] for name in key)
+
+    def key_of(self, values: Record) -> Key | None:
+        """The key of a record or of a draft's values; `None` when a part of it has no value."""
+        found = tuple(
+            value.casefold() if isinstance(value, str) and attribute.key is not None else value
+            for attribute, value in ((each, values.get(each.name)) for each in self._attributes)
+        )
+        return None if None in found else found
+
+    def find(self, unit: Unit, keys: Iterable[Key]) -> dict[Key, list[Record]]:
+        """The records that have one of the keys, locked until the unit ends, in the order of their ids so that two imports
+        do not wait for each other in a ring."""
+        wanted = set(keys)
+        found: dict[Key, list[Record]] = {}
+        if not wanted:
+            return found
+        # Several fields: each is limited apart, and the rows that match across are sorted out here.
+        criteria = [
+            attribute.order.in_(sorted({key[position] for key in wanted}))
+            for position, attribute in enumerate(self._attributes)
+        ]
+        table = self._resource.table
+        statement = (
+            sa.select(*self._resource.columns)
+            .where(table.c.deleted_at.is_(None), *criteria)
+            .order_by(table.c.id)
+            .with_for_update()
+        )
+        for row in unit.rows(statement):
+            record = dict(zip(self._resource.names, row, strict=True))
+            key = self.key_of(record)
+            if key in wanted and key is not None:
+                found.setdefault(key, []).append(record)
+        return found
