@@ -163,7 +163,8 @@ class _Limiter:
                 raise TenancyError("INSERT … SELECT is given its organisation: leave organisation_id out")
             rows: Any = cast(Any, insert.select).subquery()
             insert._select_names = [*names, COLUMN]
-            insert.select = sa.select(*rows.c, organisation_parameter())
+            # Without a WHERE, SQLite takes the ON of ON CONFLICT for that of a join (its manual, "Parsing Ambiguity").
+            insert.select = sa.select(*rows.c, organisation_parameter()).where(sa.true())
         elif insert._multi_values:
             insert._multi_values = tuple([_owned(row, column) for row in rows] for rows in insert._multi_values)
         else:
