@@ -45,7 +45,7 @@ class UserQuery(Paged):
     active: Annotated[bool | None, Meta(description="Only those who are, or are not")] = None
     role: Role | None = None
     team_id: UUID | None = None
-    q: Annotated[str | None, Meta(min_length=1, max_length=100, description="Part of the name")] = None
+    q: Annotated[str, Meta(min_length=1, max_length=100, description="Part of the name")] | None = None
 
 
 class NewUser(Body):

@@ -1,0 +1,231 @@
+"""Logging in and out, sessions, and changing the password."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from argon2 import PasswordHasher
+
+from bharat.accounts.passwords import Passwords
+from bharat.accounts.tables import credentials
+from bharat.contracts.limits import LimitsUnavailable, Verdict
+from bharat.contracts.principal import SYSTEM
+from bharat.contracts.sessions import SessionsUnavailable
+from bharat.data.clock import OffsetClock
+from bharat.local.limits import DatabaseLimits
+from bharat.local.sessions import DatabaseSessions
+from tests.accounts.site import NEW_PASSWORD, PASSWORD, Site
+
+AGENT = "agent@acme.example"
+
+
+def test_a_login_gives_a_session_that_knows_who_it_is(site: Site) -> None:
+    browser = site.browser()
+    answer = browser.log_in("Agent@ACME.example")
+    assert answer.status_code == 200
+    assert answer.json["name"] == "Agent"
+    assert browser.get("/me").json == answer.json
+    assert "user.logged_in" in site.actions()
+
+
+@pytest.mark.parametrize(
+    ("address", "password"),
+    [(AGENT, "not the password"), ("nobody@acme.example", PASSWORD), (AGENT, PASSWORD.upper())],
+)
+def test_every_refused_login_reads_the_same(site: Site, address: str, password: str) -> None:
+    refused = site.browser().log_in(address, password)
+    assert refused.status_code == 401
+    assert refused.json["detail"] == "The address or the password is wrong."
+    assert not refused.cookies
+
+
+def test_a_deactivated_user_is_refused_like_a_wrong_password(site: Site) -> None:
+    admin = site.browser("admin@acme.example")
+    agent = admin.get(f"/users/{site.users['agent']}").json
+    admin.patch(f"/users/{agent['id']}", {"active": False}, agent["version"])
+    refused = site.browser().log_in(AGENT)
+    assert refused.status_code == 401
+    assert refused.json["detail"] == "The address or the password is wrong."
+
+
+def test_an_unknown_address_costs_a_hash_like_a_known_one(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    verify = PasswordHasher.verify
+
+    def counted(self: PasswordHasher, hash: str, password: bytes) -> bool:
+        calls.append(hash)
+        return verify(self, hash, password)
+
+    monkeypatch.setattr(PasswordHasher, "verify", counted)
+    site.browser().log_in("nobody@acme.example")
+    site.browser().log_in(AGENT, "wrong")
+    assert len(calls) == 2
+
+
+def test_without_the_stand_in_hash_an_unknown_address_costs_none(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mutant: `against = kept or self._nobodys` in `Passwords.verify` is left out; the test above would count one hash."""
+    calls: list[str] = []
+    verify = PasswordHasher.verify
+
+    def counted(self: PasswordHasher, hash: str, password: bytes) -> bool:
+        calls.append(hash)
+        return verify(self, hash, password)
+
+    original = Passwords.verify
+    monkeypatch.setattr(PasswordHasher, "verify", counted)
+    monkeypatch.setattr(
+        Passwords, "verify", lambda self, password, kept: kept is not None and original(self, password, kept)
+    )
+    site.browser().log_in("nobody@acme.example")
+    site.browser().log_in(AGENT, "wrong")
+    assert len(calls) == 1
+
+
+def test_failed_logins_use_up_the_accounts_budget_and_time_gives_it_back(site: Site, clock: OffsetClock) -> None:
+    browser = site.browser()
+    for _ in range(10):
+        assert browser.log_in(AGENT, "wrong").status_code == 401
+    refused = browser.log_in(AGENT)
+    assert refused.status_code == 429
+    assert 0 < int(refused.headers["Retry-After"]) <= 900
+    assert site.browser().log_in("viewer@acme.example").status_code == 200
+    clock.offset += timedelta(minutes=16)
+    assert browser.log_in(AGENT).status_code == 200
+
+
+def test_the_budget_of_an_address_that_does_not_exist_ends_too(site: Site) -> None:
+    for _ in range(10):
+        site.browser().log_in("nobody@acme.example", "wrong")
+    assert site.browser().log_in("nobody@acme.example", "wrong").status_code == 429
+
+
+def test_a_success_forgets_the_failures_before_it(site: Site) -> None:
+    browser = site.browser()
+    for _ in range(2):
+        for _ in range(9):
+            browser.log_in(AGENT, "wrong")
+        assert browser.log_in(AGENT).status_code == 200
+
+
+def test_without_the_store_of_limits_no_login_is_allowed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def down(self: DatabaseLimits, key: str, *, limit: int, window: timedelta) -> Verdict:
+        raise LimitsUnavailable("down")
+
+    monkeypatch.setattr(DatabaseLimits, "hit", down)
+    assert site.browser().log_in(AGENT).status_code == 503
+
+
+def test_without_the_store_of_sessions_nobody_is_told_to_log_in_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = site.browser(AGENT)
+
+    def down(self: DatabaseSessions, token: str) -> None:
+        raise SessionsUnavailable("down")
+
+    monkeypatch.setattr(DatabaseSessions, "load", down)
+    assert browser.get("/me").status_code == 503
+
+
+def test_a_login_ends_the_session_the_browser_had(site: Site) -> None:
+    browser = site.browser(AGENT)
+    old = site.browser()
+    old.token = browser.token
+    assert old.get("/me").status_code == 200
+    browser.log_in(AGENT)
+    assert browser.token != old.token
+    assert old.get("/me").status_code == 401
+
+
+def test_a_logout_ends_the_session_and_can_be_repeated(site: Site) -> None:
+    browser = site.browser(AGENT)
+    copy = site.browser()
+    copy.token = browser.token
+    assert browser.post("/logout").status_code == 204
+    assert browser.token is None
+    assert copy.get("/me").status_code == 401
+    assert copy.post("/logout").status_code == 204
+    assert "user.logged_out" in site.actions()
+
+
+def test_one_lists_ones_sessions_and_ends_one_or_the_others(site: Site) -> None:
+    first, second, third = (site.browser(AGENT) for _ in range(3))
+    site.browser("viewer@acme.example")
+    listed = first.get("/me/sessions").json["items"]
+    assert len(listed) == 3
+    assert [item["current"] for item in listed] == [False, False, True]
+    assert first.token not in str(listed)
+    assert first.delete(f"/me/sessions/{listed[0]['handle']}").status_code == 204
+    assert third.get("/me").status_code == 401
+    assert second.get("/me").status_code == 200
+    assert first.delete("/me/sessions").json == {"ended": 1}
+    assert second.get("/me").status_code == 401
+    assert first.get("/me").status_code == 200
+
+
+def test_nobody_ends_another_users_session(site: Site) -> None:
+    agent, viewer = site.browser(AGENT), site.browser("viewer@acme.example")
+    handle = agent.get("/me/sessions").json["items"][0]["handle"]
+    assert viewer.delete(f"/me/sessions/{handle}").status_code == 404
+    assert agent.get("/me").status_code == 200
+
+
+def test_a_changed_password_keeps_this_browser_under_a_new_token_and_ends_the_others(site: Site) -> None:
+    here, there = site.browser(AGENT), site.browser(AGENT)
+    old = here.token
+    changed = here.call("PUT", "/me/password", {"current_password": PASSWORD, "new_password": NEW_PASSWORD})
+    assert changed.status_code == 204
+    assert here.token not in (None, old)
+    assert here.get("/me").status_code == 200
+    assert there.get("/me").status_code == 401
+    assert site.browser().log_in(AGENT).status_code == 401
+    assert site.browser().log_in(AGENT, NEW_PASSWORD).status_code == 200
+    assert "user.password_changed" in site.actions()
+
+
+def test_a_password_is_not_changed_without_the_current_one(site: Site) -> None:
+    browser = site.browser(AGENT)
+    refused = browser.call("PUT", "/me/password", {"current_password": "guess", "new_password": NEW_PASSWORD})
+    assert refused.status_code == 422
+    assert refused.json["errors"][0]["path"] == "/current_password"
+    assert site.browser().log_in(AGENT).status_code == 200
+
+
+@pytest.mark.parametrize("weak", ["short", "password123456", "agent@acme.example", "abcabcabcabcabc", "12345678901234"])
+def test_a_weak_password_is_refused(site: Site, weak: str) -> None:
+    browser = site.browser(AGENT)
+    refused = browser.call("PUT", "/me/password", {"current_password": PASSWORD, "new_password": weak})
+    assert refused.status_code == 422
+    assert refused.json["errors"][0]["path"] == "/new_password"
+
+
+def test_a_store_restored_from_an_old_snapshot_revives_nobody(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store forgets nothing here, as if it had been restored: the epoch alone ends the sessions."""
+    monkeypatch.setattr(DatabaseSessions, "revoke_all", lambda *_, **__: 0)
+    here, there = site.browser(AGENT), site.browser(AGENT)
+    here.call("PUT", "/me/password", {"current_password": PASSWORD, "new_password": NEW_PASSWORD})
+    assert there.get("/me").status_code == 401
+
+
+def test_a_hash_of_old_parameters_is_renewed_at_the_next_login(site: Site) -> None:
+    cheap = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)
+    mine = credentials.c.email == AGENT
+    with site.app.database.write(None, SYSTEM) as unit:
+        unit.execute(credentials.update().where(mine).values(password_hash=cheap))
+    assert site.browser().log_in(AGENT).status_code == 200
+    kept = site.app.database.read(None).scalar(sa.select(credentials.c.password_hash).where(mine))
+    assert kept != cheap
+    assert "m=47104,t=1,p=1" in kept
+    assert site.browser().log_in(AGENT).status_code == 200
+
+
+def test_an_api_key_can_t_touch_logins(site: Site) -> None:
+    browser = site.browser(AGENT)
+    script = site.script(browser.post("/api-keys", {"name": "all", "scopes": ["*"]}).json["key"])
+    assert script.get("/me").status_code == 200
+    assert script.get("/me/sessions").status_code == 403
+    assert script.post("/api-keys", {"name": "more", "scopes": ["*"]}).status_code == 403
+    body = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
+    assert script.call("PUT", "/me/password", body).status_code == 403

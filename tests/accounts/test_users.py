@@ -1,0 +1,190 @@
+"""Users and teams over HTTP."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+import pytest
+
+from bharat.contracts.principal import Role
+from tests.accounts.site import Browser, Site
+
+AGENT = "agent@acme.example"
+
+
+@pytest.fixture
+def admin(site: Site) -> Browser:
+    return site.browser("admin@acme.example")
+
+
+def test_everyone_knows_the_colleagues_and_only_administrators_their_addresses(site: Site, admin: Browser) -> None:
+    agent = site.browser(AGENT)
+    seen = {user["name"]: user for user in agent.get("/users").json["items"]}
+    assert set(seen) == {"Admin", "Manager", "Agent", "Viewer"}
+    assert "email" not in seen["Manager"]
+    assert seen["Agent"]["email"] == AGENT
+    known = {user["name"]: user for user in admin.get("/users").json["items"]}
+    assert known["Manager"]["email"] == "manager@acme.example"
+    assert known["Manager"]["has_login"] is True
+
+
+def test_a_list_is_read_page_by_page_and_filtered(admin: Browser) -> None:
+    names, cursor = [], ""
+    while True:
+        answer = admin.get(f"/users?limit=3{cursor}").json
+        names += [user["name"] for user in answer["items"]]
+        if answer["next_cursor"] is None:
+            break
+        cursor = f"&cursor={answer['next_cursor']}"
+    assert names == ["Admin", "Manager", "Agent", "Viewer"]
+    assert [user["name"] for user in admin.get("/users?role=viewer").json["items"]] == ["Viewer"]
+    assert [user["name"] for user in admin.get("/users?q=AG").json["items"]] == ["Manager", "Agent"]
+    assert admin.get("/users?q=%25").json["items"] == []
+
+
+def test_a_user_without_a_login_is_added(site: Site, admin: Browser) -> None:
+    made = admin.post("/users", {"name": "  Darcel ", "role": "agent"})
+    assert made.status_code == 201
+    assert (made.json["name"], made.json["has_login"]) == ("Darcel", False)
+    assert made.headers["ETag"] == '"1"'
+    assert made.headers["Location"] == f"/api/v1/users/{made.json['id']}"
+    assert admin.get(f"/users/{made.json['id']}").json == made.json
+    assert site.actions()[-1] == "user.created"
+
+
+def test_a_change_names_the_version_it_is_based_on(admin: Browser) -> None:
+    path = f"/users/{admin.post('/users', {'name': 'Darcel'}).json['id']}"
+    assert admin.patch(path, {"name": "Darcy"}).status_code == 428
+    changed = admin.patch(path, {"name": "Darcy"}, 1)
+    assert (changed.status_code, changed.json["version"], changed.headers["ETag"]) == (200, 2, '"2"')
+    assert admin.patch(path, {"name": "Darlene"}, 1).status_code == 412
+
+
+def test_what_is_the_same_already_changes_no_version(admin: Browser) -> None:
+    path = f"/users/{admin.post('/users', {'name': 'Darcel'}).json['id']}"
+    assert admin.patch(path, {"name": "Darcel"}, 1).json["version"] == 1
+
+
+@pytest.mark.parametrize("change", [{"role": "viewer"}, {"active": False}])
+def test_a_new_role_or_a_deactivation_ends_the_sessions_at_once(
+    site: Site, admin: Browser, change: dict[str, object]
+) -> None:
+    agent = site.browser(AGENT)
+    path = f"/users/{site.users['agent']}"
+    assert admin.patch(path, change, admin.get(path).json["version"]).status_code == 200
+    assert agent.get("/me").status_code == 401
+
+
+def test_a_deactivation_ends_the_keys_at_once(site: Site, admin: Browser) -> None:
+    key = site.browser(AGENT).post("/api-keys", {"name": "k", "scopes": ["*"]}).json["key"]
+    script = site.script(key)
+    assert script.get("/me").status_code == 200
+    path = f"/users/{site.users['agent']}"
+    admin.patch(path, {"active": False}, admin.get(path).json["version"])
+    assert script.get("/me").status_code == 401
+
+
+def test_a_demoted_administrator_is_one_no_more(site: Site, admin: Browser) -> None:
+    site.add_user(site.acme, "Second", Role.ADMIN, "second@acme.example")
+    second = site.browser("second@acme.example")
+    path = f"/users/{second.get('/me').json['id']}"
+    admin.patch(path, {"role": "agent"}, admin.get(path).json["version"])
+    again = site.browser("second@acme.example")
+    assert again.post("/users", {"name": "X"}).status_code == 403
+
+
+@pytest.mark.parametrize("change", [{"role": "agent"}, {"active": False}])
+def test_the_last_administrator_stays(site: Site, admin: Browser, change: dict[str, object]) -> None:
+    path = f"/users/{site.users['admin']}"
+    version = admin.get(path).json["version"]
+    assert admin.patch(path, change, version).status_code == 409
+    assert admin.delete(path, version).status_code == 409
+    assert admin.get("/me").status_code == 200
+
+
+def test_a_deleted_user_is_gone_from_lists_and_logins_and_its_address_is_free(site: Site, admin: Browser) -> None:
+    path = f"/users/{site.users['agent']}"
+    assert admin.delete(path, admin.get(path).json["version"]).status_code == 204
+    assert admin.get(path).status_code == 404
+    assert "Agent" not in [user["name"] for user in admin.get("/users").json["items"]]
+    assert site.browser().log_in(AGENT).status_code == 401
+    assert admin.post("/users", {"name": "Next", "email": AGENT}).status_code == 201
+
+
+def test_the_address_of_a_login_moves_by_invitation_only(site: Site, admin: Browser) -> None:
+    path = f"/users/{site.users['agent']}"
+    refused = admin.patch(path, {"email": "elsewhere@acme.example"}, admin.get(path).json["version"])
+    assert refused.status_code == 422
+
+
+@pytest.mark.parametrize("role", ["manager", "agent", "viewer"])
+def test_only_administrators_change_users_and_teams(site: Site, role: str) -> None:
+    browser = site.browser(f"{role}@acme.example")
+    user = f"/users/{site.users['viewer']}"
+    assert browser.post("/users", {"name": "X"}).status_code == 403
+    assert browser.patch(user, {"role": "admin"}, 1).status_code == 403
+    assert browser.delete(user, 1).status_code == 403
+    assert browser.post("/teams", {"name": "X"}).status_code == 403
+    assert browser.get("/audit").status_code == 403
+    assert browser.patch("/organisation", {"name": "X"}).status_code == 403
+    assert browser.get("/organisation").json["name"] == "Acme"
+
+
+def test_nobody_sees_or_changes_another_organisations_users_and_teams(site: Site, admin: Browser) -> None:
+    team = admin.post("/teams", {"name": "North", "lead_id": str(site.users["agent"])}).json["id"]
+    foreign = site.browser("admin@globex.example")
+    assert [user["name"] for user in foreign.get("/users").json["items"]] == ["Foreign"]
+    assert foreign.get("/teams").json["items"] == []
+    for path in (f"/users/{site.users['agent']}", f"/teams/{team}"):
+        assert foreign.get(path).status_code == 404
+        assert foreign.patch(path, {"name": "Mine"}, 1).status_code == 404
+        assert foreign.delete(path, 1).status_code == 404
+    assert foreign.post("/users", {"name": "X", "team_id": team}).status_code == 422
+    assert foreign.post("/teams", {"name": "X", "lead_id": str(site.users["agent"])}).status_code == 422
+
+
+def test_teams_are_added_changed_and_removed(site: Site, admin: Browser) -> None:
+    made = admin.post("/teams", {"name": "North", "region": "Nordics", "lead_id": str(site.users["manager"])})
+    assert made.status_code == 201
+    path = f"/teams/{made.json['id']}"
+    assert site.browser("manager@acme.example").get("/me").json["team_ids"] == [made.json["id"]]
+    assert admin.post("/teams", {"name": "North"}).status_code == 409
+    assert admin.patch(path, {"name": "East", "lead_id": None}, 1).json["name"] == "East"
+    user = f"/users/{site.users['agent']}"
+    admin.patch(user, {"team_id": made.json["id"]}, admin.get(user).json["version"])
+    assert admin.delete(path, 2).status_code == 409
+    admin.patch(user, {"team_id": None}, admin.get(user).json["version"])
+    assert admin.delete(path, 2).status_code == 204
+    assert admin.get(path).status_code == 404
+    assert site.actions()[-1] == "team.deleted"
+
+
+def test_a_team_that_is_not_there_is_refused_by_name(admin: Browser) -> None:
+    refused = admin.post("/users", {"name": "X", "team_id": str(uuid4())})
+    assert refused.status_code == 422
+    assert "/team_id" in refused.text
+
+
+def test_a_post_that_is_repeated_with_its_key_adds_one_user(admin: Browser) -> None:
+    answers = [admin.post("/users", {"name": "Once"}, Idempotency_Key="k-1") for _ in range(2)]
+    assert answers[0].json == answers[1].json
+    assert [user["name"] for user in admin.get("/users").json["items"]].count("Once") == 1
+
+
+def test_the_audit_trail_is_read_page_by_page_and_by_subject(site: Site, admin: Browser) -> None:
+    user = UUID(admin.post("/users", {"name": "Darcel"}).json["id"])
+    admin.patch(f"/users/{user}", {"name": "Darcy"}, 1)
+    found = admin.get(f"/audit?subject_type=user&subject_id={user}").json["items"]
+    assert [entry["action"] for entry in found] == ["user.updated", "user.created"]
+    assert found[0]["changes"] == {"name": ["Darcel", "Darcy"]}
+    assert found[0]["actor_id"] == str(site.users["admin"])
+    first = admin.get("/audit?limit=1").json
+    second = admin.get(f"/audit?limit=1&cursor={first['next_cursor']}").json
+    assert [first["items"][0]["action"], second["items"][0]["action"]] == ["user.updated", "user.created"]
+    assert site.browser("admin@globex.example").get(f"/audit?subject_id={user}").json["items"] == []
+
+
+def test_the_organisation_is_renamed(site: Site, admin: Browser) -> None:
+    assert admin.patch("/organisation", {"name": "Acme Ltd"}).json["name"] == "Acme Ltd"
+    assert site.browser("admin@globex.example").get("/organisation").json["name"] == "Globex"
+    assert site.actions()[-1] == "organisation.updated"
