@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bharat.plugins.items import Owned
+from bharat.plugins import Owned
 from bharat.records import Kit
 from bharat_crm.companies import COMPANY
 from bharat_crm.contacts import CONTACT
