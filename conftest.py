@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["bharat.testing.plugin", "tests.fixtures.databases"]
+pytest_plugins = ["bharat.testing.plugin", "tests.fixtures.databases", "tests.fixtures.application"]

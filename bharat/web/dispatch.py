@@ -74,7 +74,8 @@ class Endpoint:
         self._streamed = route.body if isinstance(route.body, Stream) else None
         self._decoder = BodyDecoder(route.body) if route.body is not None and self._streamed is None else None
         self._max_body = route.max_bytes or dispatcher.options.max_body
-        self._parses_query = route.query is not None or not route.parameters
+        takes_query = any(parameter.location == "query" for parameter in route.parameters)
+        self._parses_query = route.query is not None or not takes_query
         self._may_replay = route.method == "POST" and route.replays and self._streamed is None
 
     def respond(self, req: falcon.Request, resp: falcon.Response, **path: Any) -> None:

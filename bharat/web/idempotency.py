@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -62,28 +61,22 @@ class Idempotency:
     def __init__(self, database: Database) -> None:
         table = idempotency_keys
         on_postgresql = database.dialect == "postgresql"
-        values: dict[str, sa.ColumnElement[Any]] = {
-            "organisation_id": sa.bindparam("organisation_id", type_=sa.Uuid),
-            "user_id": sa.bindparam("by_user", type_=sa.Uuid),
-            "key": sa.bindparam("by_key", type_=sa.String),
-            "fingerprint": sa.bindparam("print", type_=sa.LargeBinary),
-            "expires_at": sa.bindparam("until", type_=Instant),
-        }
-        source = sa.select(*(value.label(name) for name, value in values.items()))
         # A repeat would wait for the first to finish. The lock, held to the end of the transaction and also behind
-        # a transaction pooler, tells at once that it is still running. SQLite has one writer and needs none; its
-        # parser needs a WHERE before ON CONFLICT.
-        free = (
-            sa.func.pg_try_advisory_xact_lock(sa.bindparam("lock", type_=sa.BigInteger)) if on_postgresql else sa.true()
+        # a transaction pooler, tells at once that it is still running. SQLite has one writer and needs none.
+        lock = sa.func.pg_try_advisory_xact_lock(sa.bindparam("lock", type_=sa.BigInteger))
+        self._lock = sa.select(lock) if on_postgresql else None
+        insert = (postgresql.insert if on_postgresql else sqlite.insert)(table).values(
+            user_id=sa.bindparam("by_user", type_=sa.Uuid),
+            key=sa.bindparam("by_key", type_=sa.String),
+            fingerprint=sa.bindparam("print", type_=sa.LargeBinary),
+            expires_at=sa.bindparam("until", type_=Instant),
         )
-        insert = (postgresql.insert if on_postgresql else sqlite.insert)(table)
-        chosen = insert.from_select(list(values), source.where(free))
-        renewed = {name: chosen.excluded[name] for name in ("fingerprint", "expires_at")}
-        self._claim = chosen.on_conflict_do_update(
+        renewed = {name: insert.excluded[name] for name in ("fingerprint", "expires_at")}
+        self._claim = insert.on_conflict_do_update(
             index_elements=["organisation_id", "user_id", "key"],
             set_={**renewed, "status": None, "headers": None, "body": None},
             where=table.c.expires_at < sa.bindparam("instant", type_=Instant),
-        )
+        ).returning(table.c.key)
         mine = (table.c.user_id == sa.bindparam("by_user")) & (table.c.key == sa.bindparam("by_key"))
         self._find = database.prepare(
             sa.select(table.c.fingerprint, table.c.status, table.c.headers, table.c.body, table.c.expires_at).where(
@@ -103,14 +96,10 @@ class Idempotency:
         fingerprint = hashlib.sha256(b"\0".join((request.method.encode(), request.target.encode(), raw))).digest()
         now = request.app.clock.now()
         names = {"by_user": principal.user_id, "by_key": key}
-        claim = {
-            **names,
-            "print": fingerprint,
-            "until": now + KEPT,
-            "instant": now,
-            "lock": _lock_number(principal.organisation_id, principal.user_id, key),
-        }
-        if request.unit.execute(self._claim, claim).rowcount == 1:
+        lock = _lock_number(principal.organisation_id, principal.user_id, key)
+        free = self._lock is None or request.unit.scalar(self._lock, {"lock": lock})
+        claim = {**names, "print": fingerprint, "until": now + KEPT, "instant": now}
+        if free and request.unit.row(self._claim, claim) is not None:
             return None
         conflict = Conflict("A request with this Idempotency-Key is still running.", headers={"Retry-After": "1"})
         request.abandon(conflict)

@@ -1,0 +1,89 @@
+"""A POST that is sent again has its effect once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from bharat.contracts.principal import Role
+from bharat.data.clock import OffsetClock
+from bharat.web.idempotency import Idempotency
+from tests.fixtures.application import Caller, Site
+
+VISITS = "/api/v1/site_visits"
+BODY = {"subject": "Survey", "planned_on": "2026-03-01"}
+
+
+def send(caller: Caller, key: str, body: object = BODY) -> tuple[int, str | None, bytes]:
+    answer = caller.post(VISITS, body, headers={"Idempotency-Key": key})
+    return answer.status_code, answer.headers.get("Idempotency-Replayed"), answer.content
+
+
+def stored(caller: Caller) -> int:
+    count = caller.get(f"{VISITS}/totals").json["count"]
+    assert isinstance(count, int)
+    return count
+
+
+def test_a_repeat_gets_the_first_answer_and_makes_nothing(admin: Caller) -> None:
+    first = admin.post(VISITS, BODY, headers={"Idempotency-Key": "a1"})
+    again = admin.post(VISITS, BODY, headers={"Idempotency-Key": "a1"})
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.content == first.content
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert {name: again.headers[name] for name in ("Location", "ETag")} == {
+        name: first.headers[name] for name in ("Location", "ETag")
+    }
+    assert stored(admin) == 1
+
+
+def test_the_same_key_with_another_body_is_refused(admin: Caller) -> None:
+    send(admin, "a1")
+    answer = admin.post(VISITS, {**BODY, "subject": "Other"}, headers={"Idempotency-Key": "a1"})
+    assert answer.status_code == 422
+    assert answer.json["type"].endswith("#idempotency-key-reused")
+    assert stored(admin) == 1
+
+
+def test_fifty_parallel_posts_with_one_key_make_one_record(admin: Caller) -> None:
+    """`test_without_the_claim_parallel_posts_make_many` is the mutant: it patches `Idempotency.begin` away."""
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda _: send(admin, "same"), range(50)))
+    assert {status for status, _, _ in answers} <= {201, 409}
+    made = [(replayed, content) for status, replayed, content in answers if status == 201]
+    assert len({content for _, content in made}) == 1
+    assert [replayed for replayed, _ in made].count(None) == 1
+    assert stored(admin) == 1
+
+
+def test_without_the_claim_parallel_posts_make_many(admin: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Idempotency, "begin", lambda *_: None)
+    for _ in range(3):
+        send(admin, "same")
+    assert stored(admin) == 3
+
+
+def test_a_refused_request_leaves_its_key_free(admin: Caller) -> None:
+    assert send(admin, "a1", {"subject": ""})[0] == 422
+    assert send(admin, "a1")[0] == 201
+
+
+def test_keys_of_two_users_do_not_meet(shop: Site, admin: Caller) -> None:
+    colleague = shop.user(admin.organisation_id, Role.ADMIN, name="second")
+    stranger = shop.user(shop.organisation("globex"), Role.ADMIN)
+    answers = [send(caller, "same") for caller in (admin, colleague, stranger)]
+    assert [(status, replayed) for status, replayed, _ in answers] == [(201, None)] * 3
+
+
+def test_after_a_day_a_key_is_new_again(admin: Caller, clock: OffsetClock) -> None:
+    send(admin, "a1")
+    clock.offset += timedelta(hours=25)
+    assert send(admin, "a1")[:2] == (201, None)
+    assert stored(admin) == 2
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "with space"])
+def test_a_key_that_is_none_is_malformed(admin: Caller, key: str) -> None:
+    assert send(admin, key)[0] == 400
