@@ -8,9 +8,12 @@ from pathlib import Path
 import click
 
 import bharat
+from bharat.cli.accounts import apikey, org, team, user
 from bharat.cli.base import BharatGroup, Runtime
 from bharat.cli.base import run as run_group
 from bharat.cli.config import config
+from bharat.cli.exporting import export
+from bharat.cli.importing import import_
 from bharat.cli.jobs import jobs
 from bharat.cli.migrate import database, makemigration, migrate
 from bharat.cli.plugins import plugins
@@ -18,15 +21,21 @@ from bharat.cli.serve import dev, serve
 from bharat.cli.worker import clock, worker
 
 COMMANDS: tuple[click.Command, ...] = (
+    apikey,
     clock,
     config,
     database,
     dev,
+    export,
+    import_,
     jobs,
     makemigration,
     migrate,
+    org,
     plugins,
     serve,
+    team,
+    user,
     worker,
 )
 

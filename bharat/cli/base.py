@@ -7,9 +7,10 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -17,6 +18,9 @@ import msgspec
 from bharat.config import Config, load
 from bharat.contracts.errors import BharatError, ConfigError, PluginError
 from bharat.plugins import Plugins
+
+if TYPE_CHECKING:
+    from bharat.app import Bharat
 
 
 class Runtime:
@@ -40,6 +44,12 @@ class Runtime:
     @cached_property
     def plugins(self) -> Plugins:
         return Plugins.load(self.config, self.builtins)
+
+    def application(self) -> AbstractContextManager[Bharat]:
+        """The assembled application, for commands that read or write records; closed at the end of the block."""
+        from bharat.app import build  # as above
+
+        return build(self.config, plugins=self.plugins)
 
 
 pass_runtime = click.make_pass_decorator(Runtime, ensure=True)

@@ -26,7 +26,7 @@ from bharat.records.kinds import BooleanKind, ChoiceKind, Kind, TextKind
 from bharat.records.kit import Kit
 from bharat.records.queries import Record
 from bharat.records.resource import Resource
-from bharat.records.selection import Selection
+from bharat.records.selection import Grammar, Selection
 from bharat.records.tables import TEAM, USER
 
 BATCH = 500
@@ -55,6 +55,18 @@ def export(
         yield _taken(buffer)
     if buffer.tell():
         yield _taken(buffer)
+
+
+def export_selected(
+    kit: Kit, name: str, reader: Reader, principal: Principal | None, raw_query: str
+) -> Iterator[bytes]:
+    """The same for the filters of a query string, as lists take them. Raises `Malformed` at once."""
+    resource = kit.records(name).resource
+
+    def custom() -> Mapping[str, Attribute]:
+        return Definitions.load(reader, name).attributes(resource.table, kit.database.dialect)
+
+    return export(kit, name, reader, principal, Grammar(resource, page=False).parse(raw_query, custom))
 
 
 def _header(columns: Sequence[Attribute], titles: Mapping[str, object], definitions: Definitions) -> list[str]:
