@@ -6,14 +6,17 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, ClassVar
 
+import msgspec
+
 from bharat.contracts.errors import BharatError
-from bharat_local_servers import LocalServer, spawning
+from bharat_local_servers import LocalServer, ServerFailed, spawning
 
 
 def bharat_environment(home: Path) -> dict[str, str]:
@@ -86,6 +89,7 @@ class Node(_Process):
     """An application server. `restart(wipe=True)` starts it on an empty home."""
 
     name: ClassVar[str] = "node"
+    _said = ""
 
     @property
     def url(self) -> str:
@@ -97,12 +101,13 @@ class Node(_Process):
         return self.readiness() == "ready"
 
     def readiness(self) -> str:
-        """What `/readyz` says, in a word or a status: `ready`, `not ready (503)`, `no answer`."""
+        """What `/readyz` says: `ready`, `no answer`, or why not."""
         try:
-            with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:  # noqa: S310 - an http URL of ours
-                return "ready" if answer.status == 200 else f"not ready ({answer.status})"
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=2):  # noqa: S310 - an http URL of ours
+                return "ready"
         except urllib.error.HTTPError as error:
-            return f"not ready ({error.code})"
+            with error:
+                return _why(error.read()) or f"not ready ({error.code})"
         except OSError:
             return "no answer"
 
@@ -110,7 +115,13 @@ class Node(_Process):
         return ["serve", "--bind", f"127.0.0.1:{self.port}"]
 
     def _ready(self) -> bool:
-        return self.ready
+        self._said = self.readiness()
+        if self._said not in ("ready", "no answer"):
+            time.sleep(0.2)  # its log would fill with our questions
+        return self._said == "ready"
+
+    def _failure(self, message: str) -> ServerFailed:
+        return super()._failure(f"{message}; it says: {self._said}" if self._said else message)
 
 
 class WorkerProcess(_Process):
@@ -134,3 +145,11 @@ class WorkerProcess(_Process):
         with self.log_path.open("rb") as log:
             log.seek(self._log_start)
             return b"working:" in log.read()
+
+
+def _why(body: bytes) -> str:
+    """The detail of a problem document (RFC 9457); empty when it is none."""
+    try:
+        return str(msgspec.json.decode(body, type=dict[str, object]).get("detail", ""))
+    except msgspec.DecodeError:
+        return ""
