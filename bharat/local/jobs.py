@@ -21,7 +21,7 @@ from bharat.contracts.errors import Unavailable
 from bharat.contracts.jobs import JobRunner
 from bharat.contracts.platform import Platform
 from bharat.work.bell import Bell
-from bharat.work.tables import State, jobs
+from bharat.work.tables import State, in_state, jobs
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +38,9 @@ class DatabaseJobs:
         self._database = platform.database
         now = self._database.now()
         due = sa.or_(
-            jobs.c.state == State.READY.value,
-            sa.and_(jobs.c.state == State.SCHEDULED.value, jobs.c.run_at <= now),
-            sa.and_(jobs.c.state == State.RUNNING.value, jobs.c.lease_until <= now),
+            in_state(State.READY),
+            sa.and_(in_state(State.SCHEDULED), jobs.c.run_at <= now),
+            sa.and_(in_state(State.RUNNING), jobs.c.lease_until <= now),
         )
         self._depth = sa.select(jobs.c.queue, sa.func.count().label("waiting")).where(due).group_by(jobs.c.queue)
         self._bell = Bell()

@@ -13,11 +13,11 @@ import sqlalchemy as sa
 
 from bharat.contracts.database import Database
 from bharat.contracts.principal import SYSTEM
-from bharat.work.tables import State, events, jobs
+from bharat.work.tables import State, events, in_state, jobs
 
 log = logging.getLogger(__name__)
 
-_IS_DEAD = jobs.c.state == State.DEAD.value
+_IS_DEAD = in_state(State.DEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def list_jobs(
     """The newest jobs, of one state or kind when given."""
     statement = sa.select(jobs).order_by(jobs.c.id.desc()).limit(limit)
     if state is not None:
-        statement = statement.where(jobs.c.state == state.value)
+        statement = statement.where(in_state(state))
     if kind is not None:
         statement = statement.where(jobs.c.kind == kind)
     return [_facts(row) for row in database.read(None).rows(statement)]

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from bharat.contracts.database import Database
 from bharat.contracts.principal import SYSTEM
 from bharat.contracts.work import CatchUp, CronEntry, JobContext, JobSpec
-from bharat.work.tables import State, cron_ticks, events, jobs
+from bharat.work.tables import State, cron_ticks, events, in_state, jobs
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +28,8 @@ _BATCH = 1000
 def prune(database: Database) -> dict[str, int]:
     """Delete what is older than it is kept; how many rows by table. An event without a number stays."""
     before = {duration: database.after(-duration) for duration in (KEEP_DONE, KEEP_DEAD, KEEP_TICKS, KEEP_EVENTS)}
-    done = sa.and_(jobs.c.state == State.DONE.value, jobs.c.finished_at < before[KEEP_DONE])
-    dead = sa.and_(jobs.c.state == State.DEAD.value, jobs.c.finished_at < before[KEEP_DEAD])
+    done = sa.and_(in_state(State.DONE), jobs.c.finished_at < before[KEEP_DONE])
+    dead = sa.and_(in_state(State.DEAD), jobs.c.finished_at < before[KEEP_DEAD])
     published = sa.and_(events.c.number.is_not(None), events.c.published_at < before[KEEP_EVENTS])
     return {
         "jobs": _delete(database, jobs, done) + _delete(database, jobs, dead),

@@ -18,13 +18,12 @@ import sqlalchemy as sa
 from bharat.contracts.database import Database, Unit
 from bharat.contracts.locks import LeaseLost
 from bharat.contracts.principal import SYSTEM
-from bharat.work.tables import State, jobs
+from bharat.work.tables import State, in_state, jobs
 
 KEPT_ERRORS = 10
 """Of each job the newest errors are kept."""
 
 _BATCH = 500
-_DUE, _OVERDUE, _READY = 1, 2, 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,19 +52,19 @@ class Leases:
         self._next = (
             sa.select(jobs.c.id, jobs.c.attempt)
             .where(
-                jobs.c.state == State.READY.value,
+                in_state(State.READY),
                 jobs.c.queue.in_(sa.bindparam("queues", expanding=True)),
                 jobs.c.kind.in_(sa.bindparam("kinds", expanding=True)),
             )
             .order_by(jobs.c.priority, jobs.c.run_at, jobs.c.id)
             .limit(1)
         )
-        overdue = sa.and_(jobs.c.state == State.RUNNING.value, jobs.c.lease_until <= now)
-        due = sa.and_(jobs.c.state == State.SCHEDULED.value, jobs.c.run_at <= now)
+        overdue = sa.and_(in_state(State.RUNNING), jobs.c.lease_until <= now)
+        due = sa.and_(in_state(State.SCHEDULED), jobs.c.run_at <= now)
         self._this = sa.select(jobs.c.id, jobs.c.attempt).where(
             jobs.c.id == sa.bindparam("job"),
             jobs.c.kind.in_(sa.bindparam("kinds", expanding=True)),
-            sa.or_(jobs.c.state == State.READY.value, due, overdue & (jobs.c.attempt < jobs.c.max_attempts)),
+            sa.or_(in_state(State.READY), due, overdue & (jobs.c.attempt < jobs.c.max_attempts)),
         )
         self._claim = (
             jobs.update()
@@ -83,29 +82,29 @@ class Leases:
             jobs.c.id == sa.bindparam("job", type_=sa.Uuid),
             jobs.c.attempt == sa.bindparam("number", type_=sa.Integer),
             jobs.c.lease_owner == sa.bindparam("owner", type_=sa.String),
-            jobs.c.state == State.RUNNING.value,
+            in_state(State.RUNNING),
         )
         self._renew = jobs.update().where(self._own).values(lease_until=until)
         self._mine = sa.select(jobs.c.id).where(self._own, jobs.c.lease_until > now)
         self._finish = jobs.update().where(self._own).values(state=State.DONE.value, finished_at=now, lease_until=None)
-        exists = ((_DUE, sa.select(jobs.c.id).where(due)), (_OVERDUE, sa.select(jobs.c.id).where(overdue)))
-        self._something = sa.union_all(
-            *(
-                sa.select(sa.literal(what).label("what")).where(sa.exists(found))
-                for what, found in (*exists, (_READY, self._next.with_only_columns(jobs.c.id)))
-            )
-        )
+        # Each asks an index for its first entry. EXISTS would guess how many rows match, and may read the whole table.
+        first_due = sa.select(sa.func.min(jobs.c.run_at)).where(in_state(State.SCHEDULED)).scalar_subquery()
+        first_overdue = sa.select(sa.func.min(jobs.c.lease_until)).where(in_state(State.RUNNING)).scalar_subquery()
+        first_ready = self._next.with_only_columns(jobs.c.id).scalar_subquery()
+        self._something = sa.select(
+            sa.or_(sa.func.coalesce(first_due <= now, sa.false()), sa.func.coalesce(first_overdue <= now, sa.false()))
+            .label("promote"),
+            first_ready.is_not(None).label("ready"),
+        )  # fmt: skip
         self._due = self._locked(sa.select(jobs.c.id).where(due).order_by(jobs.c.run_at))
         self._overdue = self._locked(sa.select(jobs).where(overdue).order_by(jobs.c.lease_until))
         self._promote = jobs.update().where(jobs.c.id.in_(sa.bindparam("ids", expanding=True)))
 
     def waiting(self, queues: Collection[str], kinds: Collection[str]) -> tuple[bool, bool]:
         """Whether rows must be promoted, and whether one is ready to be claimed: one read, that an idle worker pays."""
-        found = {
-            row.what
-            for row in self._database.read(None).rows(self._something, {"queues": list(queues), "kinds": list(kinds)})
-        }
-        return bool(found & {_DUE, _OVERDUE}), _READY in found
+        row = self._database.read(None).row(self._something, {"queues": list(queues), "kinds": list(kinds)})
+        assert row is not None
+        return bool(row.promote), bool(row.ready)
 
     def promote(self) -> int:
         """Make ready what is due, and what a dead worker left, unless no attempt is left to it; how many rows changed."""

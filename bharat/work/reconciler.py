@@ -12,7 +12,7 @@ from bharat.contracts.database import Database
 from bharat.contracts.errors import Unavailable
 from bharat.contracts.jobs import Jobs
 from bharat.work.leases import Leases
-from bharat.work.tables import State, jobs
+from bharat.work.tables import State, in_state, jobs
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class Reconciler:
         self._leases = leases
         self._ready = (
             sa.select(jobs.c.id, jobs.c.queue)
-            .where(jobs.c.state == State.READY.value, jobs.c.run_at <= database.after(-OVERDUE))
+            .where(in_state(State.READY), jobs.c.run_at <= database.after(-OVERDUE))
             .order_by(jobs.c.priority, jobs.c.run_at, jobs.c.id)
             .limit(AT_MOST)
         )

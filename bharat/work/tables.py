@@ -117,3 +117,9 @@ cron_ticks = platform_table(
     sa.Column("created_at", Instant, nullable=False),
     reason="The clock is the platform's: one row for each tick that was made a job.",
 )
+
+
+def in_state(state: State) -> sa.ColumnElement[bool]:
+    """Whether a job is in this state, written out: a prepared statement that takes it as a parameter is planned without
+    knowing it, and then can't use the partial indexes (measured: 10 ms instead of 1 at 60,000 jobs)."""
+    return jobs.c.state == sa.literal(state.value, sa.String, literal_execute=True)
