@@ -6,7 +6,7 @@
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench wheels clean
+.PHONY: help run test check bench wheels docs clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -26,6 +26,7 @@ help:
 	@echo 'make check   formatting, lint, types, import rules, documentation, dependencies, security'
 	@echo 'make bench   measure speed, each figure beside a rival in the same run; ARGS="--help" tells more'
 	@echo 'make wheels  build the wheel of every distribution into dist/'
+	@echo 'make docs    write the parts of the documentation that follow from the code'
 	@echo 'make clean   remove what these commands made, but for the data in .bharat/'
 	@echo
 	@echo 'PYTHON=python3.12 chooses the Python (3.11 or newer) that .venv is made with.'
@@ -52,6 +53,9 @@ wheels: $(VENV)/made
 	@$(PIP) wheel --quiet --no-deps --wheel-dir dist $(DISTRIBUTIONS)
 	@rm -rf $(DISTRIBUTIONS:%=%/build)
 	@ls dist/*.whl
+
+docs: $(DEV_STAMP)
+	@$(BIN)/python scripts/generate_docs.py
 
 clean:
 	@rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .schemathesis $(DISTRIBUTIONS:%=%/build)
