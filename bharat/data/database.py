@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import random
 import sqlite3
 import threading
@@ -14,7 +13,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Literal, TypeVar, cast
 from uuid import UUID
-from weakref import WeakSet
 
 import sqlalchemy as sa
 
@@ -54,7 +52,6 @@ class BharatDatabase:
         # SQLite has one writer. Within the process they queue here: a greenlet that yields inside a write would
         # otherwise meet the others' BEGIN and hold the whole process until the busy time-out.
         self._writer = threading.Lock()
-        _opened.add(self)
         self._reading = (
             self.engine.execution_options(isolation_level="AUTOCOMMIT") if self.dialect == "postgresql" else self.engine
         )
@@ -262,15 +259,3 @@ def _unavailable(error: sa.exc.DBAPIError) -> Unavailable | None:
     # The driver's text may hold host names and parameters: it goes to the log, not to the caller.
     log.warning("the database refused a statement: %s", type(error.orig).__name__, exc_info=error.orig)
     return Unavailable("The database does not answer; try again shortly.")
-
-
-_opened: WeakSet[BharatDatabase] = WeakSet()
-
-
-def _free_writers() -> None:
-    """In a forked child, the thread that held a parent's writer lock does not exist."""
-    for database in _opened:
-        database._writer = threading.Lock()
-
-
-os.register_at_fork(after_in_child=_free_writers)

@@ -68,8 +68,15 @@ def _sqlite(url: sa.URL, options: EngineOptions) -> sa.Engine:
         hide_parameters=True,
     )
 
+    opened_by: list[int] = []
+
     @sa.event.listens_for(engine, "do_connect")
     def create(dialect: Any, record: Any, arguments: list[Any], keywords: Any) -> None:
+        if not opened_by:
+            opened_by.append(os.getpid())
+        elif opened_by[0] != os.getpid():
+            # SQLite's own memory of who holds which lock is inherited too, and wrong (sqlite.org/howtocorrupt.html, 2.6).
+            raise ConfigError("a forked child can't use the SQLite file its parent opened: spawn it, or use PostgreSQL")
         # SQLite would make a file that every user of the machine may read.
         Path(arguments[0]).touch(mode=0o600)
 
@@ -127,8 +134,8 @@ _inherited: list[sa.Pool] = []
 
 
 def _forget_connections() -> None:
-    """A forked child must not talk on its parent's sockets (measured: six children shared one connection), nor even close
-    its parent's SQLite files (sqlite.org/howtocorrupt.html, 2.6)."""
+    """A forked child must not talk on its parent's sockets (measured: six children shared one connection), nor close its
+    parent's SQLite files, which are kept from being collected."""
     for engine in list(_engines):
         _inherited.append(engine.pool)
         engine.dispose(close=False)

@@ -1,0 +1,1 @@
+"""Programs that tests of the data room run as processes of their own: `python -m tests.data.programs.<name> URL …`."""

@@ -1,0 +1,54 @@
+"""Greenlets, forks and several processes on one database."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from bharat.data import BharatDatabase
+from bharat.data.engine import EngineOptions
+from bharat.data.fences import DatabaseFences
+from tests.data.conftest import Pair
+
+
+def start(program: str, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", f"tests.data.programs.{program}", *arguments]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def output(process: subprocess.Popen[str], line: str = "") -> str:
+    """What it printed; fails when it ended with an error or not at all."""
+    with process:
+        try:
+            printed, _ = process.communicate(line, timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 0
+    return printed
+
+
+def test_greenlets_that_yield_inside_a_unit_do_not_stop_each_other(database_options: EngineOptions, pair: Pair) -> None:
+    printed = output(start("greenlets", database_options.url, str(pair.acme)))
+    assert printed == "101"
+
+
+def test_a_forked_child_uses_nothing_of_its_parents(database_options: EngineOptions, pair: Pair) -> None:
+    seen = json.loads(output(start("forks", database_options.url, str(pair.acme))))
+    assert seen["status"] == 0
+    if database_options.url.startswith("postgresql"):
+        assert seen["names"] == ["acme", "after", "before", "child"]
+        assert seen["childs"] not in (seen["mine"], seen["again"])
+    else:
+        assert seen["names"] == ["acme", "after", "before"]
+        assert "a forked child can't use the SQLite file its parent opened" in seen["childs"]
+
+
+def test_fencing_tokens_strictly_rise_whoever_asks(database: BharatDatabase, database_options: EngineOptions) -> None:
+    processes = [start("fences", database_options.url, "25") for _ in range(8)]
+    issued = [[int(token) for token in output(process).split()] for process in processes]
+    assert all(tokens == sorted(tokens) for tokens in issued)
+    assert sorted(token for tokens in issued for token in tokens) == list(range(1, 201))
+    fences = DatabaseFences(database)
+    assert fences.issue("nightly") == 201
+    assert fences.issue("another") == 1
