@@ -205,11 +205,12 @@ def _report(
     type_: str, counts: Counts, shown: Sequence[Rejected], options: ImportOptions, errors: Path | None, as_json: bool
 ) -> None:
     if as_json:
-        from bharat.records.importing.answers import import_result
+        import msgspec
 
-        show_json(
-            {**import_result(counts, shown, dry_run=options.dry_run), "errors_file": str(errors) if errors else None}
-        )
+        from bharat.records.importing.answers import result_of
+
+        found = msgspec.to_builtins(result_of(counts, shown, dry_run=options.dry_run))
+        show_json({**found, "errors_file": str(errors) if errors else None})
         return
     for rejected in shown:
         for fault in rejected.faults:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
@@ -31,18 +30,15 @@ class ImportResult(msgspec.Struct, frozen=True):
     skipped_columns: list[str]
 
 
-def import_result(counts: Counts, shown: Sequence[Rejected], *, dry_run: bool) -> dict[str, Any]:
-    """As JSON values."""
-    errors = [RowFault(one.line, fault.column, fault.reason) for one in shown for fault in one.faults]
-    result = ImportResult(
-        counts.rows,
-        counts.created,
-        counts.updated,
-        counts.unchanged,
-        counts.rejected,
-        dry_run,
-        errors,
-        counts.skipped_columns,
+def result_of(counts: Counts, shown: Sequence[Rejected], *, dry_run: bool) -> ImportResult:
+    """`shown` are the rejected rows to be told of."""
+    return ImportResult(
+        rows=counts.rows,
+        created=counts.created,
+        updated=counts.updated,
+        unchanged=counts.unchanged,
+        rejected=counts.rejected,
+        dry_run=dry_run,
+        errors=[RowFault(row.line, fault.column, fault.reason) for row in shown for fault in row.faults],
+        skipped_columns=counts.skipped_columns,
     )
-    found: dict[str, Any] = msgspec.to_builtins(result)
-    return found
