@@ -87,10 +87,17 @@ class Kit:
         return self.records(name).resource.table
 
     def routes(self) -> Sequence[Owned[Route]]:
-        """The endpoints of every type, each owned by the plugin that declares the type."""
+        """The endpoints of custom fields, and those of every type, owned by the plugin that declares the type."""
+        from bharat.records.custom_routes import CustomFieldEndpoints
         from bharat.records.routes import routes_of
+        from bharat.records.transfer import transfer_routes
 
-        return [Owned(records.resource.plugin, route) for records in self.all for route in routes_of(self, records)]
+        own = [Owned("records", route) for route in CustomFieldEndpoints(self).routes()]
+        return own + [
+            Owned(records.resource.plugin, route)
+            for records in self.all
+            for route in (*routes_of(self, records), *transfer_routes(self, records))
+        ]
 
 
 class HasRecords(Protocol):

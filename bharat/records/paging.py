@@ -8,8 +8,9 @@ range of an index, which `NULLS LAST` and `IS NULL` expressions would not be.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
+from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -23,6 +24,7 @@ class SortKey:
     column: sa.ColumnElement[Any]
     descending: bool
     nullable: bool
+    stored: type
 
 
 class Order:
@@ -31,11 +33,11 @@ class Order:
     def __init__(self, sort: Sequence[tuple[Attribute, bool]], id_column: sa.ColumnElement[Any]) -> None:
         keys: list[SortKey] = []
         for attribute, descending in sort:
-            keys.append(SortKey(attribute.order, descending, not attribute.required))
+            keys.append(SortKey(attribute.order, descending, not attribute.required, attribute.kind.stored))
             if attribute.name == "id":
                 break
         else:
-            keys.append(SortKey(id_column, sort[0][1], False))
+            keys.append(SortKey(id_column, sort[0][1], False, UUID))
         self.keys = tuple(keys)
 
     @property
@@ -71,7 +73,7 @@ class Order:
         if not any(nulls[-len(keys) :]) and len({key.descending for key, _, _ in keys}) == 1:
             # The first key of the part "values" is never null there; a later one may be, and counts as greatest.
             if part != "nulls":
-                keys = [(SortKey(keys[0][0].column, keys[0][0].descending, False), *keys[0][1:]), *keys[1:]]
+                keys = [(replace(keys[0][0], nullable=False), *keys[0][1:]), *keys[1:]]
             if not any(key.nullable for key, _, _ in keys):
                 left, right = (
                     sa.tuple_(*(key.column for key, _, _ in keys)),
@@ -96,7 +98,7 @@ class Order:
         if part == "all":
             return self.keys
         first, *rest = self.keys
-        return rest if part == "nulls" else (SortKey(first.column, first.descending, False), *rest)
+        return rest if part == "nulls" else (replace(first, nullable=False), *rest)
 
 
 def _beyond(key: SortKey, value: Any, null: bool) -> sa.ColumnElement[bool] | None:

@@ -5,11 +5,24 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from bharat.contracts.errors import Malformed, PreconditionRequired
-from bharat.contracts.route import Request
+from bharat.contracts.errors import FieldFault, Malformed, PreconditionFailed, PreconditionRequired
+from bharat.contracts.route import Parameter, Request
 
 _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
 ANY = "*"
+
+IF_MATCH = Parameter(
+    name="If-Match",
+    location="header",
+    required=True,
+    schema={"type": "string", "minLength": 1},
+    description="The ETag of the version that is changed, or `*` for whatever it is now.",
+)
+IF_NONE_MATCH = Parameter(
+    name="If-None-Match",
+    location="header",
+    description="An ETag you have already: 304 when it is still the current one.",
+)
 
 
 def etag(version: int) -> str:
@@ -50,3 +63,16 @@ def _tags(text: str, header: str) -> list[tuple[Any, str]]:
 
 def _is_version(tag: str) -> bool:
     return tag.isascii() and tag.isdigit() and len(tag) < 10 and tag == str(int(tag))
+
+
+def changed_meanwhile(label: str) -> PreconditionFailed:
+    return PreconditionFailed(f"The {label} has changed since you read it; read it again and repeat the change.")
+
+
+def refuse_query(request: Request) -> None:
+    """Raise `Malformed` for any query parameter: a route with header parameters looks after its query string itself."""
+    if request.raw_query:
+        name = request.raw_query.partition("=")[0][:60]
+        raise Malformed(
+            "This endpoint takes no query parameters.", faults=[FieldFault(f"?{name}", "unknown parameter")]
+        )

@@ -217,7 +217,7 @@ class Queries:
     def _stored(self, order: Order, key: Sequence[Any]) -> list[Any]:
         """The values of a cursor as stored values."""
         return [
-            None if value is None else msgspec.convert(value, sort.column.type.python_type)
+            None if value is None else msgspec.convert(value, sort.stored)
             for sort, value in zip(order.keys, key, strict=True)
         ]
 

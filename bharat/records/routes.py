@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from bharat.contracts.errors import FieldFault, Malformed, NotFound
-from bharat.contracts.route import Needs, Parameter, Request, Response, Route
+from bharat.contracts.errors import NotFound
+from bharat.contracts.route import Needs, Request, Response, Route
 from bharat.records.attributes import Attribute
 from bharat.records.bulk import Bulk
 from bharat.records.custom_fields import Definitions
 from bharat.records.history import History
-from bharat.records.preconditions import asked_versions, etag, is_known
+from bharat.records.preconditions import IF_MATCH, IF_NONE_MATCH, asked_versions, etag, is_known, refuse_query
 from bharat.records.queries import Record
 from bharat.records.selection import DEFAULT_LIMIT, MAX_LIMIT, Grammar
 from bharat.records.shapes import BulkResult, HistoryPage
@@ -23,19 +23,6 @@ if TYPE_CHECKING:
     from bharat.records.kit import Kit, Records
 
 _encode = msgspec.json.Encoder(decimal_format="string", uuid_format="canonical").encode
-
-IF_MATCH = Parameter(
-    name="If-Match",
-    location="header",
-    required=True,
-    schema={"type": "string", "minLength": 1},
-    description="The ETag of the version that is changed, or `*` for whatever it is now.",
-)
-_IF_NONE_MATCH = Parameter(
-    name="If-None-Match",
-    location="header",
-    description="An ETag you have already: 304 when it is still the current one.",
-)
 
 
 class ReadQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,7 +68,6 @@ class Endpoints:
 
     def create(self, request: Request) -> Response:
         """The caller becomes the owner unless the body names one; the team is the owner's unless named."""
-        _no_query(request)
         record = self._writer.create(request.unit, request.principal, request.body)
         response = self._answer(record)
         response.headers["Location"] = f"/api/v1/{self._resource.plural}/{record['id']}"
@@ -104,7 +90,7 @@ class Endpoints:
 
     def update(self, request: Request) -> Response:
         """JSON Merge Patch (RFC 7396): fields left out stay, null empties. A change of nothing changes no version."""
-        _no_query(request)
+        refuse_query(request)
         version = self._version(request)
         return self._answer(
             self._writer.update(request.unit, request.principal, request.path["id"], request.body, version)
@@ -112,7 +98,7 @@ class Endpoints:
 
     def delete(self, request: Request) -> Response:
         """The record is hidden and can be restored; its history stays."""
-        _no_query(request)
+        refuse_query(request)
         version = self._version(request)
         record = self._writer.delete(request.unit, request.principal, request.path["id"], version)
         return Response(status=204, headers={"ETag": etag(record["version"])})
@@ -176,7 +162,7 @@ class Endpoints:
             ),
             Route(
                 method="GET", path=one, handler=self.read, access=read, summary=f"Read a {label}", tag=tag,
-                operation_id=f"read_{name}", query=ReadQuery, parameters=(_IF_NONE_MATCH,), returns=shapes.read,
+                operation_id=f"read_{name}", query=ReadQuery, parameters=(IF_NONE_MATCH,), returns=shapes.read,
                 errors=(304,),
             ),
             Route(
@@ -204,12 +190,3 @@ class Endpoints:
 def routes_of(kit: Kit, records: Records) -> Sequence[Route]:
     """The endpoints of one record type."""
     return Endpoints(kit, records).routes()
-
-
-def _no_query(request: Request) -> None:
-    # A route with header parameters parses its own query string; these have none.
-    if request.raw_query:
-        name = request.raw_query.partition("=")[0][:60]
-        raise Malformed(
-            "This endpoint takes no query parameters.", faults=[FieldFault(f"?{name}", "unknown parameter")]
-        )

@@ -19,7 +19,7 @@ from msgspec import UNSET
 
 from bharat.accounts.permissions import reaches
 from bharat.contracts.database import Unit
-from bharat.contracts.errors import Conflict, FieldFault, Invalid, NotFound, PreconditionFailed
+from bharat.contracts.errors import Conflict, FieldFault, Invalid, NotFound
 from bharat.contracts.principal import ActorKind, Principal
 from bharat.contracts.records import Change, ChangeKind
 from bharat.data import new_id
@@ -30,6 +30,7 @@ from bharat.records.dependents import Dependents
 from bharat.records.integrity import problem_of
 from bharat.records.kinds import Refused
 from bharat.records.lookups import Lookups
+from bharat.records.preconditions import changed_meanwhile
 from bharat.records.queries import Queries, Record
 from bharat.records.resource import Resource
 from bharat.records.shapes import faults_of
@@ -193,7 +194,7 @@ class Writer:
         if found is None:
             raise _nothing(self._resource)
         if version is not None and found["version"] != version:
-            raise _changed_meanwhile(self._resource)
+            raise changed_meanwhile(self._resource.label)
         return found
 
     def _taken(
@@ -284,7 +285,7 @@ class Writer:
         written.update((name, value) for name, value in new.items() if value != old[name])
         result = self._execute(unit, self._update, {**written, "ID": id, "VERSION": before["version"]})
         if result.rowcount != 1:
-            raise _changed_meanwhile(self._resource)
+            raise changed_meanwhile(self._resource.label)
         given = self._resource.given
         changes = {name: [given(name, before[name]), given(name, value)] for name, value in values.items()}
         self._told(unit, event, record, changes)
@@ -338,9 +339,3 @@ def _who(unit: Unit, principal: Principal | None) -> UUID | None:
 
 def _nothing(resource: Resource) -> NotFound:
     return NotFound(f"There is no such {resource.label}, or none that you may see.")
-
-
-def _changed_meanwhile(resource: Resource) -> PreconditionFailed:
-    return PreconditionFailed(
-        f"The {resource.label} has changed since you read it; read it again and repeat the change."
-    )
