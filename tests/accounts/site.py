@@ -30,7 +30,7 @@ _COOKIE = "bharat_session"
 class Browser:
     """One browser: it keeps the cookie it is given."""
 
-    client: falcon.testing.TestClient[Any]
+    client: falcon.testing.TestClient
     token: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -68,7 +68,7 @@ class Site:
 
     def __init__(self, app: Bharat) -> None:
         self.app = app
-        self.client: falcon.testing.TestClient[Any] = falcon.testing.TestClient(app.wsgi())
+        self.client: falcon.testing.TestClient = falcon.testing.TestClient(app.wsgi())
         self.acme = create_organisation(app.database, "Acme", actor=SYSTEM)
         self.globex = create_organisation(app.database, "Globex", actor=SYSTEM)
         self.users: dict[str, UUID] = {}

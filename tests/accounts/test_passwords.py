@@ -1,0 +1,55 @@
+"""What is accepted as a password, and how it is kept."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+
+from bharat.accounts.passwords import Passwords
+from bharat.contracts.errors import Invalid
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "elevenchars",
+        "x" * 129,
+        "aaaaaaaaaaaaaaaa",
+        "abcdabcdabcdabcd",
+        "abcdefghijklmnop",
+        "zyxwvutsrqponmlk",
+        "qwertyuiopasdfgh",
+        "Password123456",
+        "correcthorsebatterystaple",
+        "asha.rao@acme.example",
+        "asha raosmith",
+        "AshaRaoSmith",
+    ],
+)
+def test_a_weak_password_is_refused(password: str) -> None:
+    with pytest.raises(Invalid):
+        Passwords().check(password, email="Asha.Rao@acme.example", name="Asha Raosmith")
+
+
+@pytest.mark.parametrize("password", ["twelve chars", "一二三四五六七八九十千万", "x y" * 4 + "!", "p" + "Qz8" * 40])
+def test_any_characters_will_do(password: str) -> None:
+    Passwords().check(password, email="asha@acme.example", name="Asha")
+
+
+def test_a_hash_is_argon2id_and_verifies_its_password_only() -> None:
+    passwords = Passwords()
+    kept = passwords.hash("a long walk in the rain")
+    assert kept.startswith("$argon2id$v=19$m=47104,t=1,p=1$")
+    assert kept != passwords.hash("a long walk in the rain")
+    assert passwords.verify("a long walk in the rain", kept)
+    assert not passwords.verify("a long walk in the Rain", kept)
+    assert not passwords.verify("a long walk in the rain", None)
+    assert not passwords.verify("a long walk in the rain", "no hash at all")
+
+
+def test_one_password_is_one_however_the_keyboard_composes_it() -> None:
+    passwords = Passwords()
+    word = "Übergrößenträger"
+    kept = passwords.hash(unicodedata.normalize("NFD", word))
+    assert passwords.verify(unicodedata.normalize("NFC", word), kept)
