@@ -60,6 +60,8 @@ from bharat.web.reference import reference_routes
 from bharat.web.system import SystemFacts, system_routes
 from bharat.web.welcome import welcome_facts, welcome_routes
 from bharat.web.wsgi import falcon_app
+from bharat.work.catalogue import Catalogue
+from bharat.work.dead import gauges
 
 log = logging.getLogger("bharat")
 
@@ -145,6 +147,8 @@ class Bharat:
             )
             self.records = Kit(types, database=self.database, permissions=self.permissions, key=self.key("cursors"))
             self.accounts = Accounts(self, Policy.of(config), self.permissions)
+            # What is wrong with a schedule or a job is said at the start of every process, not first in a worker's log.
+            self.catalogue = Catalogue.declared(self.registry)
             plugins.startup(self)
         except BaseException:
             self.close()
@@ -190,7 +194,7 @@ class Bharat:
             mode=self.plugins.label,
             public_url=server.public_url,
             not_ready=self.readiness.reasons,
-            gauges=dict,
+            gauges=lambda: gauges(self.database),
             checks=[owned.item for owned in self.plugins.checks()],
         )
         routes: list[Owned[Route]] = []

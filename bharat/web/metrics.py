@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 BUCKETS = (0.005, 0.025, 0.1, 0.5, 2.5, 10.0)
 """Upper bounds of request durations, in seconds."""
@@ -26,8 +27,8 @@ class Metrics:
             if seconds <= bound:
                 slots[position] += 1
 
-    def exposition(self, gauges: dict[str, tuple[str, float]] | None = None) -> str:
-        """The page. `gauges` maps a name to its help text and present value."""
+    def exposition(self, gauges: Mapping[str, float]) -> str:
+        """The page. `gauges` are present values of the whole platform by name."""
         lines = ["# HELP bharat_requests_total Requests answered.", "# TYPE bharat_requests_total counter"]
         for (method, route, status), count in sorted(self._requests.items()):
             lines.append(
@@ -43,8 +44,8 @@ class Metrics:
                 lines.append(f'bharat_request_seconds_bucket{{route="{label}",le="{bound}"}} {total:.0f}')
             lines.append(f'bharat_request_seconds_sum{{route="{label}"}} {slots[-1]:.6f}')
             lines.append(f'bharat_request_seconds_count{{route="{label}"}} {slots[-2]:.0f}')
-        for name, (explanation, value) in sorted((gauges or {}).items()):
-            lines += [f"# HELP {name} {explanation}", f"# TYPE {name} gauge", f"{name} {value}"]
+        for name, value in sorted(gauges.items()):
+            lines += [f"# TYPE bharat_{name} gauge", f"bharat_{name} {value:.0f}"]
         return "\n".join(lines) + "\n"
 
 

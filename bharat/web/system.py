@@ -23,7 +23,7 @@ class SystemFacts:
     mode: str
     public_url: str
     not_ready: Callable[[], Sequence[str]]
-    gauges: Callable[[], dict[str, tuple[str, float]]]
+    gauges: Callable[[], Mapping[str, float]]
     checks: Sequence[Check]
 
 
@@ -73,7 +73,11 @@ def system_routes(facts: SystemFacts, metrics: Metrics, others: Callable[[], Seq
 
     def metrics_page(request: Request) -> Response:
         """Public: scraped inside the private network; nginx does not pass it on. Holds counts, no data."""
-        text = metrics.exposition(facts.gauges())
+        try:
+            gauges = facts.gauges()
+        except Unavailable:
+            gauges = {}  # what this process counted is worth most while the database is away
+        text = metrics.exposition(gauges)
         return Response(text.encode(), content_type="text/plain; version=0.0.4; charset=utf-8")
 
     def openapi(request: Request) -> Response:
