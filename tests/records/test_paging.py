@@ -17,19 +17,19 @@ from bharat.records.selection import Grammar
 from tests.records.conftest import Actions
 
 SCORES: list[int | None] = [3, None, 1, 3, 2, None, 3, None, 1]
-AMOUNTS = ["5", None, "5", "1.5", None, "2", "2", "-0", "2"]
+AMOUNTS = ["5", None, "5", "1.5", None, "2", "2", "0", "2"]
 
 
 @pytest.fixture
 def deals(do: Actions) -> list[Record]:
     """Nine deals with ties and gaps."""
-    return [
-        do.create(
-            "deal", name=f"{'aB'[number % 2]}{number // 2}", score=score,
-            **({} if amount is None else {"amount": amount.lstrip("-"), "amount_currency": "USD"}),
-        )
-        for number, (score, amount) in enumerate(zip(SCORES, AMOUNTS, strict=True))
-    ]  # fmt: skip
+    found = []
+    for number, (score, amount) in enumerate(zip(SCORES, AMOUNTS, strict=True)):
+        body: dict[str, Any] = {"name": f"{'aB'[number % 2]}{number // 2}", "score": score}
+        if amount is not None:
+            body |= {"amount": amount, "amount_currency": "USD"}
+        found.append(do.create("deal", **body))
+    return found
 
 
 def pages(do: Actions, query: str, between: Callable[[int], object] = lambda number: None) -> Iterator[list[Record]]:

@@ -1,0 +1,162 @@
+"""Writers that meet."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bharat.contracts.errors import Conflict, PreconditionFailed, Unavailable
+from bharat.records.queries import Queries
+from tests.records.conftest import Actions, Api
+from tests.records.sample import People
+
+
+def together(count: int, run: Callable[[int], None]) -> None:
+    failed: list[BaseException] = []
+
+    def one(number: int) -> None:
+        try:
+            run(number)
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    if failed:
+        raise failed[0]
+
+
+def count_to_100(api: Api, people: People) -> int:
+    """100 writers each add one to the score, by what they read, until it is applied; the score in the end."""
+    deal = api(people.agent, "POST", "/deals", {"name": "A", "score": 0}).json
+    path = f"/deals/{deal['id']}"
+
+    def add_one(_: int) -> None:
+        while True:
+            found = api(people.agent, "GET", path)
+            if found.status == 503:
+                continue
+            body = {"score": found.json["score"] + 1}
+            answer = api(people.agent, "PATCH", path, body, match=found.etag)
+            if answer.status == 200:
+                return
+            assert answer.status in (412, 503), answer.text
+
+    together(100, add_one)
+    return int(api(people.agent, "GET", path).json["score"])
+
+
+def test_100_writers_who_retry_end_at_100(api: Api, people: People) -> None:
+    assert count_to_100(api, people) == 100
+
+
+def racing_update(do: Actions) -> None:
+    """Two changes based on one version, the second begun before the first committed."""
+    deal = do.create("deal", name="A", score=0)
+    writer, admin = do.kit.records("deal").writer, do.people.admin
+    read_both = threading.Barrier(2, timeout=10)
+    one = Queries.one
+
+    def slowed(self: Queries, *args: Any, **more: Any) -> Any:
+        found = one(self, *args, **more)
+        read_both.wait()
+        return found
+
+    outcomes: list[str] = []
+
+    def change(number: int) -> None:
+        try:
+            with do.database.write(do.people.organisation_id, admin.actor) as unit:
+                writer.update(unit, admin, deal["id"], {"score": number + 1}, 1)
+            outcomes.append("applied")
+        except PreconditionFailed:
+            outcomes.append("refused")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Queries, "one", slowed)
+        together(2, change)
+    assert sorted(outcomes) == ["applied", "refused"]
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_of_two_changes_of_one_version_one_is_refused(do: Actions) -> None:
+    racing_update(do)
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_without_comparing_versions_in_the_update_both_are_applied(do: Actions) -> None:
+    """Mutant of `table.c.version == VERSION` in the UPDATE of `Writer.__init__`."""
+    writer: Any = do.kit.records("deal").writer
+    statement = writer._resource.table.update()
+    writer._update = statement.where(writer._update.whereclause.clauses[0])
+    with pytest.raises(AssertionError):
+        racing_update(do)
+
+
+def reference_meets_delete(do: Actions) -> bool:
+    """A deal is written while its company is being deleted; whether a live deal ends up with a deleted company."""
+    company = do.create("company", name="Acme")
+    admin, looked_up = do.people.admin, threading.Event()
+    deals, companies = do.kit.records("deal").writer, do.kit.records("company").writer
+    lookups: Any = deals._lookups
+    find = lookups.find
+    outcomes: list[str] = []
+
+    def found_then_wait(*args: Any, **more: Any) -> Any:
+        result = find(*args, **more)
+        looked_up.set()
+        # Long enough for the delete to run if nothing holds it up; it normally waits for this writer to commit.
+        deleter.join(1)
+        return result
+
+    def delete() -> None:
+        looked_up.wait(10)
+        try:
+            with do.database.write(do.people.organisation_id, admin.actor) as unit:
+                companies.delete(unit, admin, company["id"], None)
+            outcomes.append("deleted")
+        except (Conflict, Unavailable):
+            outcomes.append("kept")
+
+    deleter = threading.Thread(target=delete)
+    deleter.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(lookups), "find", lambda self, *args, **more: found_then_wait(*args, **more))
+        with do.database.write(do.people.organisation_id, admin.actor) as unit:
+            deals.create(unit, admin, {"name": "A", "company": str(company["id"])})
+    deleter.join(10)
+    return outcomes == ["deleted"]
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_a_target_is_not_deleted_while_a_reference_to_it_is_written(do: Actions) -> None:
+    assert not reference_meets_delete(do)
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_without_the_lock_on_the_target_it_is(do: Actions, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mutant of `with_for_update(read=True, key_share=True)` in `Lookups._exists`."""
+    import sqlalchemy as sa
+
+    monkeypatch.setattr(sa.Select, "with_for_update", lambda self, **options: self)
+    assert reference_meets_delete(do)
+
+
+def test_of_many_who_take_one_unique_value_one_gets_it(do: Actions) -> None:
+    outcomes: list[str] = []
+
+    def take(_: int) -> None:
+        try:
+            do.create("company", name="Acme")
+            outcomes.append("made")
+        except (Conflict, Unavailable) as problem:
+            outcomes.append(type(problem).__name__)
+
+    together(8, take)
+    assert outcomes.count("made") == 1
