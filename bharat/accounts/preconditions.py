@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import re
 
-from bharat.contracts.errors import PreconditionFailed, PreconditionRequired
+from bharat.contracts.errors import Malformed, PreconditionFailed, PreconditionRequired
+from bharat.contracts.route import Parameter
 
-_TAG = re.compile(r'\s*"(\d{1,18})"\s*')
+_TAG = re.compile(r'\s*(W/)?"([!#-~]*)"\s*')
+_VERSION = re.compile(r"[1-9][0-9]{0,17}")
+
+TAGS = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
+"""One or several entity tags, or the asterisk, for the API document."""
+
+IF_MATCH = Parameter(
+    name="If-Match",
+    location="header",
+    required=True,
+    schema={"type": "string", "pattern": TAGS},
+    description="The ETag of the version that is changed, or `*` for whatever it is now.",
+)
 
 
 def etag(version: int) -> str:
@@ -14,14 +27,23 @@ def etag(version: int) -> str:
     return f'"{version}"'
 
 
-def check_if_match(header: str | None, version: int) -> None:
-    """Raise `PreconditionRequired` without a header, `PreconditionFailed` when it names no current version. `*` is any."""
+def asked_versions(header: str | None) -> frozenset[int] | None:
+    """The versions that `If-Match` allows; `None` for `*`. A weak tag never matches: If-Match compares strongly.
+
+    Raises `PreconditionRequired` without a header, `Malformed` for what is no list of entity tags."""
     if header is None or not header.strip():
         raise PreconditionRequired("Send the version you read, its ETag, in the header If-Match.")
     if header.strip() == "*":
-        return
-    for tag in header.split(","):
-        # A weak tag never matches here: If-Match compares strongly.
-        if (found := _TAG.fullmatch(tag)) and int(found[1]) == version:
-            return
-    raise PreconditionFailed("It was changed in the meantime: read it again and apply your change to what you find.")
+        return None
+    tags = [_TAG.fullmatch(tag) for tag in header.split(",")]
+    if None in tags:
+        raise Malformed('If-Match must hold entity tags in quotation marks, such as "3", or `*`.')
+    return frozenset(int(tag[2]) for tag in tags if tag and not tag[1] and _VERSION.fullmatch(tag[2]))
+
+
+def check_version(asked: frozenset[int] | None, version: int) -> None:
+    """Raise `PreconditionFailed` unless the current version is among those asked for."""
+    if asked is not None and version not in asked:
+        raise PreconditionFailed(
+            "It was changed in the meantime: read it again and apply your change to what you find."
+        )

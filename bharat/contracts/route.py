@@ -146,6 +146,8 @@ class Parameter:
     description: str = ""
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
     required: bool = False
+    comma_separated: bool = False
+    """Of an array: one parameter with commas, instead of one for each item."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

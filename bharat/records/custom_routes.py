@@ -11,13 +11,14 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import UNSET, Meta, UnsetType
 
+from bharat.accounts.preconditions import IF_MATCH
 from bharat.contracts.database import Database, Reader, Unit
 from bharat.contracts.errors import Conflict, FieldFault, Invalid, NotFound
 from bharat.contracts.route import Needs, Request, Response, Route
 from bharat.data import new_id
 from bharat.data.audit import audit_row, write_audit
 from bharat.records.custom_fields import CustomKind, custom_fields
-from bharat.records.preconditions import IF_MATCH, asked_versions, changed_meanwhile, etag, refuse_query
+from bharat.records.preconditions import asked_versions, changed_meanwhile, etag, refuse_query
 from bharat.records.shapes import CustomName
 from bharat.work.events import emit
 

@@ -61,15 +61,20 @@ class Kind:
         """A stored value in JSON values, as the audit trail keeps it."""
         return value
 
+    def spelled(self, text: str) -> Any:
+        """The JSON value that `text` spells in a query string; `text` itself where it spells none, to be refused."""
+        return text
+
     def read(self, value: Any, *, text: bool = False) -> Any:
         """The stored value of an unchecked JSON value, or with `text` of its spelling in a query string. Raises `Refused`."""
         try:
-            return self.take(msgspec.convert(value, self.wire, strict=not text))
+            return self.take(msgspec.convert(self.spelled(value) if text else value, self.wire))
         except msgspec.ValidationError as error:
             message = str(error)
             raise Refused(message[:1].lower() + message[1:]) from None
 
 
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
 _LINE = r"[^\x00-\x1f\x7f]"
 _LINES = r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 _FORMATS = {
@@ -102,7 +107,8 @@ class TextKind(Kind):
             pattern = f"^{_FORMATS[format]}$" if required else f"^(?:{_FORMATS[format]})?$"
         shortest = 1 if required else None
         self.wire = Annotated[str, Meta(max_length=max_length, pattern=pattern, min_length=shortest)]
-        self.schema = {"type": "string", "minLength": 1, "maxLength": max_length}
+        form = f"(?=[\\s\\S]*\\S){_LINES if multiline else _LINE}*" if format == "plain" else _FORMATS[format]
+        self.schema = {"type": "string", "minLength": 1, "maxLength": max_length, "pattern": f"^{form}$"}
 
     def column_type(self) -> sa.types.TypeEngine[Any]:
         return sa.String(self.max_length)
@@ -126,6 +132,9 @@ class IntegerKind(Kind):
     def __init__(self, minimum: int = -(2**53) + 1, maximum: int = 2**53 - 1) -> None:
         self.wire = Annotated[int, Meta(ge=minimum, le=maximum)]
         self.schema = {"type": "integer", "minimum": minimum, "maximum": maximum}
+
+    def spelled(self, text: str) -> Any:
+        return int(text) if _INTEGER.fullmatch(text) else text
 
     def column_type(self) -> sa.types.TypeEngine[Any]:
         return sa.BigInteger()
@@ -185,6 +194,9 @@ class BooleanKind(Kind):
     ops = ("eq",)
     wire = bool
     schema = MappingProxyType({"type": "boolean"})
+
+    def spelled(self, text: str) -> Any:
+        return {"true": True, "false": False}.get(text, text)
 
     def column_type(self) -> sa.types.TypeEngine[Any]:
         return sa.Boolean()

@@ -5,22 +5,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from bharat.accounts.preconditions import TAGS
 from bharat.contracts.errors import FieldFault, Malformed, PreconditionFailed, PreconditionRequired
 from bharat.contracts.route import Parameter, Request
 
 _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
 ANY = "*"
-
-IF_MATCH = Parameter(
-    name="If-Match",
-    location="header",
-    required=True,
-    schema={"type": "string", "minLength": 1},
-    description="The ETag of the version that is changed, or `*` for whatever it is now.",
-)
 IF_NONE_MATCH = Parameter(
     name="If-None-Match",
     location="header",
+    schema={"type": "string", "pattern": TAGS},
     description="An ETag you have already: 304 when it is still the current one.",
 )
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from bharat.accounts.preconditions import IF_MATCH
 from bharat.contracts.errors import NotFound
 from bharat.contracts.route import Needs, Request, Response, Route
 from bharat.records.attributes import Attribute
 from bharat.records.bulk import Bulk
 from bharat.records.custom_fields import Definitions
 from bharat.records.history import History
-from bharat.records.preconditions import IF_MATCH, IF_NONE_MATCH, asked_versions, etag, is_known, refuse_query
+from bharat.records.preconditions import IF_NONE_MATCH, asked_versions, etag, is_known, refuse_query
 from bharat.records.queries import Record
 from bharat.records.selection import DEFAULT_LIMIT, MAX_LIMIT, Grammar
 from bharat.records.shapes import BulkResult, HistoryPage

@@ -25,6 +25,8 @@ MAX_SORT = 3
 MAX_IN = 100
 MAX_WORDS = 8
 
+_WORDS = rf"^\s*\S+(\s+\S+){{0,{MAX_WORDS - 1}}}\s*$"
+
 CustomAttributes = Callable[[], Mapping[str, Attribute]]
 """Loads the organisation's custom fields; called only when a parameter names one."""
 
@@ -134,7 +136,7 @@ class Grammar:
         """For the OpenAPI document."""
         found = [_parameter(name, attribute, op) for name, (attribute, op) in self._filters.items()]
         others: dict[str, tuple[dict[str, Any], str]] = {
-            "q": ({"type": "string", "pattern": r"\S", "maxLength": 200}, "Words that must all occur, whatever their case."),
+            "q": ({"type": "string", "pattern": _WORDS, "maxLength": 200}, "Words that must all occur, whatever their case."),
             "deleted": ({"type": "boolean"}, "Show what was deleted instead; needs the permission to delete."),
             "limit": ({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}, f"Records a page; {DEFAULT_LIMIT} unless given."),
             "cursor": ({"type": "string"}, "`next_cursor` of the page before; filters and sort must stay the same."),
@@ -239,8 +241,10 @@ def _parameter(name: str, attribute: Attribute, op: str) -> Parameter:
     if op == "null":
         schema = {"type": "boolean"}
     elif op == "in":
-        schema = {"type": "string", "minLength": 1}
-    return Parameter(name=name, schema=schema, description=_MEANING[op])
+        schema = {"type": "array", "items": dict(schema), "minItems": 1, "maxItems": MAX_IN}
+    elif op == "prefix" and isinstance(attribute.kind, TextKind):
+        schema = TextKind(attribute.kind.max_length).schema
+    return Parameter(name=name, schema=schema, description=_MEANING[op], comma_separated=op == "in")
 
 
 __all__ = ["Grammar", "Selection", "parse_pairs", "suggest"]

@@ -7,8 +7,9 @@ field by itself and collects all faults.
 from __future__ import annotations
 
 import difflib
+import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -16,6 +17,8 @@ import msgspec
 
 from bharat.contracts.errors import FieldFault, Invalid, Malformed
 
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?")
 _PATH = re.compile(r" - at `\$(.*)`$")
 
 
@@ -51,7 +54,7 @@ class BodyDecoder:
 
 
 def decode_query(type_: type[msgspec.Struct] | None, raw: str) -> Any:
-    """The query string as `type_`; lists are comma-separated. Raises `Malformed` naming every wrong parameter."""
+    """The query string as `type_`. Raises `Malformed` naming every wrong parameter."""
     pairs = parse_query(raw)
     if type_ is None:
         if pairs:
@@ -60,11 +63,37 @@ def decode_query(type_: type[msgspec.Struct] | None, raw: str) -> Any:
                 faults=[FieldFault(f"?{name}", "unknown parameter") for name in pairs],
             )
         return None
+    values = {name: _spelled(text, _spellings(type_).get(name, ())) for name, text in pairs.items()}
     try:
-        return msgspec.convert(pairs, type_, strict=False)
+        return msgspec.convert(values, type_)
     except msgspec.ValidationError as error:
-        faults = list(collect(type_, pairs, "?", strict=False)) or [_fault(error, "?")]
+        faults = list(collect(type_, values, "?")) or [_fault(error, "?")]
         raise Malformed("Some query parameters can't be accepted.", faults=faults) from None
+
+
+@functools.cache
+def _spellings(type_: type[msgspec.Struct]) -> Mapping[str, frozenset[type]]:
+    """The kinds of values that each parameter takes. msgspec's own reading of text would take `null` for an absent value and
+    a number for a date."""
+    info = msgspec.inspect.type_info(type_)
+    assert isinstance(info, msgspec.inspect.StructType)
+    found = {}
+    for field in info.fields:
+        kind = field.type.type if isinstance(field.type, msgspec.inspect.Metadata) else field.type
+        options = kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,)
+        found[field.encode_name] = frozenset(type(option) for option in options)
+    return found
+
+
+def _spelled(text: str, kinds: Collection[type]) -> Any:
+    """The value that a query string spells, as its JSON Schema means it; the text where it spells none."""
+    if msgspec.inspect.IntType in kinds and _INTEGER.fullmatch(text):
+        return int(text)
+    if msgspec.inspect.FloatType in kinds and _NUMBER.fullmatch(text):
+        return float(text)
+    if msgspec.inspect.BoolType in kinds and text in ("true", "false"):
+        return text == "true"
+    return text
 
 
 def parse_query(raw: str) -> dict[str, str]:
@@ -92,13 +121,13 @@ def suggest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def collect(type_: Any, data: Any, at: str, *, strict: bool = True) -> Iterable[FieldFault]:
+def collect(type_: Any, data: Any, at: str) -> Iterable[FieldFault]:
     """Every fault of `data` as a `type_`: field by field for structs, item by item for lists of structs."""
     info = msgspec.inspect.type_info(type_)
-    yield from _collect(info, type_, data, at, strict)
+    yield from _collect(info, type_, data, at)
 
 
-def _collect(info: msgspec.inspect.Type, type_: Any, data: Any, at: str, strict: bool) -> Iterable[FieldFault]:
+def _collect(info: msgspec.inspect.Type, type_: Any, data: Any, at: str) -> Iterable[FieldFault]:
     if isinstance(info, msgspec.inspect.StructType) and isinstance(data, Mapping):
         fields = {field.encode_name: field for field in info.fields}
         for name in data:
@@ -111,9 +140,7 @@ def _collect(info: msgspec.inspect.Type, type_: Any, data: Any, at: str, strict:
                 if field.required:
                     yield FieldFault(_join(at, field.encode_name), "is required")
                 continue
-            yield from _collect(
-                field.type, hint_field.type, data[field.encode_name], _join(at, field.encode_name), strict
-            )
+            yield from _collect(field.type, hint_field.type, data[field.encode_name], _join(at, field.encode_name))
         return
     if isinstance(info, msgspec.inspect.ListType) and isinstance(data, list):
         item = info.item_type
@@ -121,13 +148,13 @@ def _collect(info: msgspec.inspect.Type, type_: Any, data: Any, at: str, strict:
             inside = [
                 fault
                 for position, value in enumerate(data)
-                for fault in _collect(item, item.cls, value, f"{at}/{position}", strict)
+                for fault in _collect(item, item.cls, value, f"{at}/{position}")
             ]
             if inside:
                 yield from inside
                 return
     try:
-        msgspec.convert(data, type_, strict=strict)
+        msgspec.convert(data, type_)
     except msgspec.ValidationError as error:
         yield _fault(error, at)
 

@@ -128,6 +128,7 @@ def _declared(route: Route) -> list[dict[str, Any]]:
             "in": parameter.location,
             "required": parameter.required,
             "schema": dict(parameter.schema),
+            **({"style": "form", "explode": False} if parameter.comma_separated else {}),
             **({"description": parameter.description} if parameter.description else {}),
         }
         for parameter in route.parameters

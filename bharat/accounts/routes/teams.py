@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import UNSET, Meta, UnsetType
 
-from bharat.accounts.preconditions import check_if_match, etag
+from bharat.accounts.preconditions import IF_MATCH, asked_versions, check_version, etag
 from bharat.accounts.routes.bodies import Body, Paged, TeamName, page, trimmed
 from bharat.accounts.tables import teams
 from bharat.accounts.teams import add_team, change_team, delete_team, find_team
@@ -78,9 +78,10 @@ def create(request: Request) -> Response:
 
 
 def change(request: Request) -> Response:
+    asked = asked_versions(request.header("If-Match"))
     unit, team_id = request.unit, request.path["id"]
     row = find_team(unit, team_id, lock=True)
-    check_if_match(request.header("If-Match"), row.version)
+    check_version(asked, row.version)
     values: dict[str, Any] = {
         name: value for name, value in msgspec.structs.asdict(request.body).items() if value is not UNSET
     }
@@ -91,8 +92,9 @@ def change(request: Request) -> Response:
 
 
 def delete(request: Request) -> None:
+    asked = asked_versions(request.header("If-Match"))
     row = find_team(request.unit, request.path["id"], lock=True)
-    check_if_match(request.header("If-Match"), row.version)
+    check_version(asked, row.version)
     delete_team(request.unit, row)
 
 
@@ -159,6 +161,7 @@ ROUTES = (
         operation_id="update_team",
         body=TeamPatch,
         returns=Team,
+        parameters=(IF_MATCH,),
         errors=(404, 409, 412, 422, 428),
     ),
     Route(
@@ -169,6 +172,7 @@ ROUTES = (
         summary="Remove a team that nobody belongs to and no record names",
         tag="users",
         operation_id="delete_team",
+        parameters=(IF_MATCH,),
         errors=(404, 409, 412, 428),
     ),
 )

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from msgspec import UNSET, Meta, UnsetType
 
 from bharat.accounts.logins import forget_sessions, normal_email
-from bharat.accounts.preconditions import check_if_match, etag
+from bharat.accounts.preconditions import IF_MATCH, asked_versions, check_version, etag
 from bharat.accounts.routes.bodies import Body, Email, Name, Paged, page, trimmed
 from bharat.accounts.service import accounts_of
 from bharat.accounts.tables import users
@@ -105,9 +105,10 @@ def create(request: Request) -> Response:
 
 
 def change(request: Request) -> Response:
+    asked = asked_versions(request.header("If-Match"))
     unit, user_id = request.unit, request.path["id"]
     row = find_user(unit, user_id, lock=True)
-    check_if_match(request.header("If-Match"), row.version)
+    check_version(asked, row.version)
     values: dict[str, Any] = {
         name: value for name, value in msgspec.structs.asdict(request.body).items() if value is not UNSET
     }
@@ -128,9 +129,10 @@ def change(request: Request) -> Response:
 
 
 def delete(request: Request) -> None:
+    asked = asked_versions(request.header("If-Match"))
     unit, user_id = request.unit, request.path["id"]
     row = find_user(unit, user_id, lock=True)
-    check_if_match(request.header("If-Match"), row.version)
+    check_version(asked, row.version)
     delete_user(unit, row)
     _end_sessions(request, user_id)
 
@@ -213,6 +215,7 @@ ROUTES = (
         operation_id="update_user",
         body=UserPatch,
         returns=User,
+        parameters=(IF_MATCH,),
         errors=(404, 409, 412, 422, 428),
     ),
     Route(
@@ -223,6 +226,7 @@ ROUTES = (
         summary="Deactivate a user for good and give up its login; records keep naming it",
         tag="users",
         operation_id="delete_user",
+        parameters=(IF_MATCH,),
         errors=(404, 409, 412, 428),
     ),
 )
