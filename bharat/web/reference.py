@@ -12,7 +12,9 @@ from bharat.contracts.route import Public, Request, Response, Route, Stream
 from bharat.web.html import Content, Html, answer, code, element, link, page, table
 from bharat.web.openapi import document
 
+PLATFORM_TAGS = ("pages", "storage", "system")
 OTHER_PROBLEMS = (
+    ("bad-request", 400, "The request can't be carried out", "The detail says why."),
     ("method-not-allowed", 405, "That can't be done to this resource", "The Allow header lists the methods that can be."),
     (
         "internal-error",
@@ -55,16 +57,16 @@ def reference_routes(others: Callable[[], Sequence[Route]], version: str, public
 def problem_kinds() -> list[tuple[str, int, str, str]]:
     """Every problem type as (slug, status, title, explanation), by status, then slug."""
     found = {slug: (slug, status, title, text) for slug, status, title, text in OTHER_PROBLEMS}
-    for kind in _subclasses(Problem):
+    for kind in _kinds_of(Problem):
         text = " ".join((kind.__doc__ or "").split())
         found.setdefault(kind.type, (kind.type, kind.status.value, kind.title, text.replace("`", "")))
     return sorted(found.values(), key=lambda kind: (kind[1], kind[0]))
 
 
-def _subclasses(kind: type[Problem]) -> Iterable[type[Problem]]:
-    yield kind
-    for child in kind.__subclasses__():
-        yield from _subclasses(child)
+def _kinds_of(base: type[Problem]) -> Iterable[type[Problem]]:
+    for kind in base.__subclasses__():
+        yield kind
+        yield from _kinds_of(kind)
 
 
 def _problems() -> bytes:
@@ -94,7 +96,9 @@ def _problems() -> bytes:
 
 
 def _reference(api: Mapping[str, Any]) -> bytes:
-    by_tag: dict[str, list[Html]] = {tag["name"]: [] for tag in api["tags"]}
+    # What people come for first, what serves machines last.
+    tags = sorted((tag["name"] for tag in api["tags"]), key=lambda tag: (tag in PLATFORM_TAGS, tag))
+    by_tag: dict[str, list[Html]] = {tag: [] for tag in tags}
     for path, operations in api["paths"].items():
         for method, operation in operations.items():
             by_tag[operation["tags"][0]].append(_operation(method, path, operation))
@@ -141,11 +145,15 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> Html:
         inside.append(table("Parameters", ("Name", "In", "Type", "", "Meaning"), rows))
     if body := operation.get("requestBody"):
         inside.append(element("p", element("strong", "Body: "), _contents(body["content"])))
+    responses = operation["responses"]
     rows = [
-        [status, answer["description"], _contents(answer.get("content", {}))]
-        for status, answer in operation["responses"].items()
+        [status, answer["description"], _contents(answer["content"]) if "content" in answer else "nothing"]
+        for status, answer in responses.items()
+        if int(status) < 400
     ]
     inside.append(table("Answers", ("Status", "Meaning", "Body"), rows))
+    refusals = ", ".join(status for status in responses if int(status) >= 400)
+    inside.append(element("p", link("/docs/problems", "Problems"), f": {refusals}"))
     heading = element(
         "summary",
         element("span", method.upper(), class_=f"method {method}"),

@@ -10,9 +10,10 @@ import pytest
 
 from bharat.app import load_plugins, schema_of
 from bharat.config import load
+from bharat.contracts.principal import Role
 from bharat.data.migrations.generate import make_migration
-from tests.docs.conftest import Start, logged_in
 from tests.docs.markdown import Page
+from tests.fixtures.application import OpenSite
 from tests.fixtures.distributions import Distributions
 from tests.packaging.distributions import ROOT, SAMPLE
 
@@ -43,21 +44,22 @@ def test_a_complete_record_type_takes_forty_lines_or_fewer_as_ruff_formats_it(co
 
 
 def test_the_record_type_of_the_guide_is_a_plugin_that_serves_its_records(
-    distributions: Distributions, start: Start, tmp_path: Path
+    distributions: Distributions, open_site: OpenSite, tmp_path: Path
 ) -> None:
     distributions.add("warranties", record_type_example())
     config = load(None, {"BHARAT_HOME": str(tmp_path / "home"), "BHARAT_PLUGINS": "warranties"})
     written = make_migration(schema_of(load_plugins(config)), "warranties", "Add warranties")
     assert written is not None
-    client = logged_in(start("warranties"))
+    site = open_site("warranties")
+    admin = site.user(site.organisation("acme"), Role.ADMIN)
     body = {"serial_number": "W-1", "begins_on": "2026-01-01", "ends_on": "2027-01-01"}
-    made = client.simulate_post("/api/v1/warranties", json=body)
+    made = admin.post("/api/v1/warranties", body)
     assert (made.status_code, made.json["state"]) == (201, "valid")
-    refused = client.simulate_post("/api/v1/warranties", json={**body, "serial_number": "W-2", "ends_on": "2025-01-01"})
+    refused = admin.post("/api/v1/warranties", {**body, "serial_number": "W-2", "ends_on": "2025-01-01"})
     assert (refused.status_code, refused.json["errors"][0]["path"]) == (422, "/ends_on")
-    listed = client.simulate_get("/api/v1/warranties", params={"state": "valid"})
+    listed = admin.get("/api/v1/warranties", params={"state": "valid"})
     assert [row["serial_number"] for row in listed.json["items"]] == ["W-1"]
-    assert "/api/v1/warranties" in client.simulate_get("/openapi.json").json["paths"]
+    assert "/api/v1/warranties" in admin.get("/openapi.json").json["paths"]
 
 
 @pytest.mark.parametrize("number", range(len(GUIDE.blocks("python"))))

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from uuid import UUID
 
 import pytest
 
 from bharat import hookspecs
-from bharat.contracts.principal import SYSTEM
-from bharat.data import BharatDatabase, new_id
-from bharat.data.organisations import organisations
+from bharat.data import new_id
 from bharat.plugins import survey
 from bharat.plugins.hooks import SPECS
 from bharat.plugins.items import CAPABILITY_HOOKS
-from tests.docs.conftest import Start
 from tests.docs.markdown import Page
+from tests.fixtures.application import OpenSite
 from tests.fixtures.distributions import Distributions
 from tests.packaging.distributions import ROOT
 
@@ -56,19 +53,19 @@ def test_the_page_says_when_with_what_and_what_is_returned(hook: str) -> None:
 
 
 @pytest.mark.parametrize("hook", SPECS)
-def test_the_example_is_a_plugin_that_works(hook: str, distributions: Distributions, start: Start) -> None:
+def test_the_example_is_a_plugin_that_works(hook: str, distributions: Distributions, open_site: OpenSite) -> None:
     distributions.add("example", example(hook))
     environ = {}
     capability = CAPABILITY_OF.get(hook)
     if capability is not None and hook not in NOT_BUILT:
         environ[f"BHARAT_{capability.upper()}__PROVIDER"] = chosen_in(hook)
-    app = start("example", **environ)
+    site = open_site("example", **environ)
+    app = site.app
     report = next(one for one in survey(app.config, ())[0] if one.name == "example")
     assert report.problem == ""
     assert hook in report.hooks
-    app.wsgi()
     if hook == "bharat_demo":
-        app.plugins.fill_demo(app, organisation(app.database), new_id())
+        app.plugins.fill_demo(app, site.organisation("acme"), new_id())
     if capability is not None and hook not in NOT_BUILT:
         assert type(getattr(app, capability)).__module__ in (distributions.modules["example"], "bharat_sample.cabinet")
 
@@ -76,10 +73,3 @@ def test_the_example_is_a_plugin_that_works(hook: str, distributions: Distributi
 def chosen_in(hook: str) -> str:
     """The name that the example gives its provider."""
     return example(hook).partition('Provider("')[2].partition('"')[0]
-
-
-def organisation(database: BharatDatabase) -> UUID:
-    made = new_id()
-    with database.write(None, SYSTEM) as unit:
-        unit.execute(organisations.insert(), {"id": made, "slug": "acme", "name": "Acme", "created_at": unit.at})
-    return made

@@ -1,0 +1,141 @@
+"""The pages that Bharat serves to people: welcome, reference, problems."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from falcon import testing
+
+from bharat.contracts.provider import Capability
+from bharat.web.reference import problem_kinds
+from tests.fixtures.application import OpenSite, Site
+
+PAGES = ("/", "/docs", "/docs/problems")
+# Elements that HTML closes by itself.
+EMPTY = {"meta", "link", "br", "hr"}
+
+
+class Outline(HTMLParser):
+    """What a page is made of: its links, ids, headings and what it loads; raises when elements aren't nested well."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.loads: list[str] = []
+        self.tags: list[str] = []
+        self._open: list[str] = []
+        self.feed(page)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        given = dict(attrs)
+        if tag == "a":
+            self.links.append(given["href"] or "")
+        self.loads += [given[name] or "" for name in ("src", "href") if name in given and tag != "a"]
+        if "id" in given:
+            self.ids.append(given["id"] or "")
+        assert not [name for name in given if name.startswith("on") or name == "style"]
+        if tag not in EMPTY:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+
+def outline(client: testing.TestClient, path: str) -> Outline:
+    return Outline(client.simulate_get(path).text)
+
+
+@pytest.fixture
+def shop(open_site: OpenSite) -> Site:
+    return open_site("sample")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_html_under_a_policy_that_lets_it_load_our_stylesheet_alone(shop: Site, path: str) -> None:
+    answer = shop.client.simulate_get(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; style-src 'self';")
+    assert "frame-ancestors 'none'" in policy
+    assert Outline(answer.text).loads == ["/assets/pages.css"]
+
+
+def test_the_stylesheet_knows_dark_screens_and_names_nobody_else(shop: Site) -> None:
+    answer = shop.client.simulate_get("/assets/pages.css")
+    assert answer.headers["content-type"] == "text/css; charset=utf-8"
+    assert "prefers-color-scheme: dark" in answer.text
+    assert "url(" not in answer.text
+    assert "@import" not in answer.text
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_link_of_a_page_leads_to_a_page_and_a_place_in_it(shop: Site, path: str) -> None:
+    for link in set(outline(shop.client, path).links):
+        target, _, anchor = link.partition("#")
+        answer = shop.client.simulate_get(target or path)
+        assert answer.status_code == 200, link
+        if anchor:
+            assert anchor in Outline(answer.text).ids, link
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_has_one_main_heading_and_no_id_twice(shop: Site, path: str) -> None:
+    found = outline(shop.client, path)
+    assert (found.tags.count("h1"), found.tags.count("main"), found.tags.count("title")) == (1, 1, 1)
+    assert len(found.ids) == len(set(found.ids))
+
+
+def test_the_welcome_page_tells_mode_providers_and_plugins(open_site: OpenSite) -> None:
+    text = open_site("sample", BHARAT_STORAGE__PROVIDER="cabinet").client.simulate_get("/").text
+    plain = re.sub(r"<[^>]+>", " ", text)
+    assert "single node" in plain
+    for capability in Capability:
+        assert capability in plain
+    assert re.search(r"storage\s+cabinet\s+from sample", plain)
+    assert re.search(r"sample\s+site visits", plain)
+
+
+def test_the_welcome_page_shows_commands_that_fit_this_installation(shop: Site) -> None:
+    text = shop.client.simulate_get("/").text
+    assert f"curl {shop.app.public_url}/api/health" in text
+    assert f"{shop.app.public_url}/api/v1/login" in text
+    assert "bharat import site_visits your-file.csv --dry-run" in text
+
+
+def test_without_a_plugin_the_welcome_page_leads_to_the_list_of_plugins(site: Site) -> None:
+    text = site.client.simulate_get("/").text
+    assert "None yet." in text
+    assert "bharat import" not in text
+
+
+def test_the_reference_has_every_operation_of_the_openapi_document(shop: Site) -> None:
+    ids = set(outline(shop.client, "/docs").ids)
+    document = shop.client.simulate_get("/openapi.json").json
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    assert {f"operation-{one['operationId'].replace('_', '-')}" for one in operations} <= ids
+    assert {f"tag-{one['tags'][0].replace('_', '-')}" for one in operations} <= ids
+
+
+def test_the_reference_says_what_an_operation_needs_takes_and_answers(shop: Site) -> None:
+    text = shop.client.simulate_get("/docs").text
+    create = text.partition('id="operation-create-site-visit"')[2].partition("</details>")[0]
+    assert "<code>site_visits:write</code>" in create
+    assert "<code>Idempotency-Key</code>" in create
+    assert 'href="#schema-' in create
+    assert "201" in create
+
+
+def test_every_problem_type_that_an_answer_names_is_explained(shop: Site) -> None:
+    ids = set(outline(shop.client, "/docs/problems").ids)
+    assert {slug for slug, *_ in problem_kinds()} <= ids
+    for method, path in (("GET", "/nowhere"), ("PUT", "/"), ("GET", "/api/v1/site_visits"), ("GET", "/?x=1")):
+        target = shop.client.simulate_request(method, path).json["type"]
+        assert target.startswith("/docs/problems#")
+        assert target.partition("#")[2] in ids
