@@ -9,6 +9,8 @@ import sqlalchemy as sa
 
 from bharat.records.attributes import Attribute
 
+OPEN_RANGES = frozenset({"gt", "gte", "lt", "lte"})
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:

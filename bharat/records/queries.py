@@ -21,7 +21,7 @@ from bharat.contracts.database import Database, Reader
 from bharat.contracts.errors import Forbidden
 from bharat.contracts.principal import Principal, Visibility
 from bharat.records.attributes import Attribute
-from bharat.records.conditions import contains, like_word
+from bharat.records.conditions import OPEN_RANGES, Condition, contains, like_word
 from bharat.records.cursors import Cursors
 from bharat.records.kinds import DecimalKind
 from bharat.records.paging import Order, Part
@@ -252,10 +252,24 @@ class Queries:
         if (criterion := visible_rows(table, visibility)) is not None:
             statement = statement.where(criterion)
         for number, condition in enumerate(selection.conditions):
-            statement = statement.where(condition.expression(f"p{number}"))
+            statement = statement.where(self._weighed(condition, condition.expression(f"p{number}"), selection))
         for number in range(len(selection.words)):
             statement = statement.where(contains(table.c[SEARCH_TEXT], f"w{number}"))
         return statement
+
+    def _weighed(
+        self, condition: Condition, expression: sa.ColumnElement[bool], selection: Selection
+    ) -> sa.ColumnElement[bool]:
+        """SQLite takes any range to be rare, reads all of it by its index and sorts, so that a page costs as much as the
+        table. It is told that an open range on other than the sort field is common: then it walks in the order asked for."""
+        if (
+            self._database.dialect == "postgresql"
+            or condition.op not in OPEN_RANGES
+            or condition.attribute is selection.sort[0][0]
+            or sum(other.attribute is condition.attribute for other in selection.conditions) > 1
+        ):
+            return expression
+        return sa.func.likely(expression, type_=sa.Boolean)
 
     def _page(
         self,

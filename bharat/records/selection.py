@@ -66,7 +66,7 @@ class Grammar:
     def parse(self, raw: str, custom: CustomAttributes) -> Selection:
         """Raises `Malformed` with every fault."""
         if not raw:
-            return Selection(sort=self._default, context=self._resource.name)
+            return Selection(sort=self._default, context=f"{self._resource.name}[]")
         pairs = parse_pairs(raw)
         faults: list[FieldFault] = []
         conditions: list[Condition] = []

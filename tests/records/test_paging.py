@@ -140,6 +140,15 @@ def test_a_prefix_is_a_range_of_texts(start: str, more: str, other: str) -> None
         assert not start <= other < end
 
 
+def test_a_list_without_parameters_continues(do: Actions) -> None:
+    made = [do.create("product", name=f"P{number}")["id"] for number in range(51)]
+    records, reader = do.kit.records("product"), do.database.read(do.people.organisation_id)
+    grammar = Grammar(records.resource)
+    first = records.queries.page(reader, do.people.admin, grammar.parse("", dict))
+    second = records.queries.page(reader, do.people.admin, grammar.parse(f"cursor={first.next_cursor}", dict))
+    assert [item["id"] for item in (*first.items, *second.items)] == made[::-1]
+
+
 def test_all_records_are_read_in_batches(do: Actions, deals: list[Record]) -> None:
     records, reader = do.kit.records("deal"), do.database.read(do.people.organisation_id)
     selection = Grammar(records.resource).parse("sort=score", dict)
