@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from bharat.contracts.principal import Role
+from bharat.testing.suite import together
 from tests.accounts.site import Browser, Site
 
 AGENT = "agent@acme.example"
@@ -188,3 +189,15 @@ def test_the_organisation_is_renamed(site: Site, admin: Browser) -> None:
     assert admin.patch("/organisation", {"name": "Acme Ltd"}).json["name"] == "Acme Ltd"
     assert site.browser("admin@globex.example").get("/organisation").json["name"] == "Globex"
     assert site.actions()[-1] == "organisation.updated"
+
+
+def test_two_administrators_who_demote_each_other_at_once_leave_one(site: Site, admin: Browser) -> None:
+    second = site.add_user(site.acme, "Second", Role.ADMIN, "second@acme.example")
+    other = site.browser("second@acme.example")
+    paths = [f"/users/{second}", f"/users/{site.users['admin']}"]
+    versions = [admin.get(path).json["version"] for path in paths]
+    browsers = [admin, other]
+    answers = together(2, lambda i: browsers[i].patch(paths[i], {"role": "agent"}, versions[i]).status_code)
+    # Who comes second is no administrator any more, or would be the last one.
+    assert sorted(answers)[0] == 200
+    assert sorted(answers)[1] in (401, 403, 409)
