@@ -200,6 +200,7 @@ def _downgrade_once(connection: sa.Connection, line: Migrations, to: str | None)
     current = _current(connection, line)
     if current is None or current == to:
         return False
+    _ahead(line, current)  # refuses a revision that this version does not have
     script = _script(line)
     at = script.get_revision(current)
     below = str(at.down_revision) if at.down_revision else "base"
