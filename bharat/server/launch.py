@@ -19,6 +19,8 @@ from bharat.work.service import Worker
 
 log = logging.getLogger("bharat.server")
 
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - for gunicorn, which makes its file there safely
+
 GRACE = 30
 """Seconds that requests in flight have to finish after SIGTERM."""
 
@@ -47,7 +49,7 @@ class Server(BaseApplication):
             # The control socket lies in the home directory, where two masters steal it from each other.
             "control_socket_disable": True,
             # The heartbeat file must not touch a disk, which may be full, slow or read-only.
-            "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,
+            "worker_tmp_dir": SHARED_MEMORY if Path(SHARED_MEMORY).is_dir() else None,
             "proc_name": "bharat",
             "limit_request_line": 8190,
             "post_worker_init": lambda worker: self._start(),
