@@ -16,6 +16,7 @@ PACKAGING := $(wildcard setup.cfg pyproject.toml libs/*/setup.cfg libs/*/pyproje
 key = $(shell { pwd; cat $(1) 2>/dev/null; } | cksum | tr ' ' '-')
 RUN_STAMP := $(VENV)/installed-run-$(call key,setup.cfg pyproject.toml constraints.txt plugins/crm/setup.cfg plugins/crm/pyproject.toml)
 DEV_STAMP := $(VENV)/installed-dev-$(call key,requirements-dev.txt constraints.txt $(PACKAGING))
+BENCH_STAMP := $(VENV)/installed-bench-$(call key,benchmarks/requirements.txt constraints.txt)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 help:
@@ -44,7 +45,7 @@ test: $(DEV_STAMP)
 check: $(DEV_STAMP)
 	@scripts/check
 
-bench: $(DEV_STAMP)
+bench: $(DEV_STAMP) $(BENCH_STAMP)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 wheels: $(VENV)/made
@@ -71,6 +72,11 @@ $(DEV_STAMP):
 	@echo 'Installing everything for development into $(VENV) ...'
 	@$(PIP) install --quiet -r requirements-dev.txt
 	@rm -f $(VENV)/installed-* && touch $@ $(RUN_STAMP)
+
+$(BENCH_STAMP): $(DEV_STAMP)
+	@echo 'Installing the rivals into $(VENV) ...'
+	@$(PIP) install --quiet -c constraints.txt -r benchmarks/requirements.txt
+	@rm -f $(VENV)/installed-bench-* && touch $@
 
 $(VENV)/made:
 	@scripts/make-venv $(VENV)
