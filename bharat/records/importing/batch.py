@@ -14,11 +14,11 @@ from bharat.contracts.database import Unit
 from bharat.contracts.errors import Conflict, Invalid, NotFound, PreconditionFailed, Problem
 from bharat.contracts.principal import Principal, Visibility
 from bharat.records.attributes import CUSTOM
+from bharat.records.collection import Records
 from bharat.records.importing.buffered import BufferedUnit, Refusal
 from bharat.records.importing.drafts import Draft, Drafter, Fault
 from bharat.records.importing.matching import Key, Matcher
 from bharat.records.importing.references import Name, Names, Unresolved
-from bharat.records.kit import Records
 from bharat.records.queries import Record
 
 Outcome = Literal["created", "updated", "unchanged", "rejected", "deferred"]

@@ -34,9 +34,10 @@ class BufferedUnit:
 
     def __init__(self, unit: Unit) -> None:
         self._unit = unit
-        self._waiting: list[tuple[sa.Executable, str, dict[str, Any]]] = []
-        self._answers: dict[Hashable, Sequence[sa.Row[Any]]] = {}
-        self._read_from: dict[Hashable, frozenset[str]] = {}
+        self._waiting: list[tuple[Insert, dict[str, Any]]] = []
+        self._written: set[str] = set()
+        # By the tables they were read from, so that forgetting does not go through all of them.
+        self._answers: dict[frozenset[str], dict[Hashable, Sequence[sa.Row[Any]]]] = {}
         self.run = 0
         """How many statements were run so far: what is run can't be taken back by forgetting."""
 
@@ -59,12 +60,14 @@ class BufferedUnit:
     def forget_after(self, waiting: int) -> None:
         """Drop the rows that were given after the first `waiting` ones."""
         del self._waiting[waiting:]
+        self._written = {statement.table.name for statement, _ in self._waiting}
 
     def flush(self) -> None:
         """Run what waits, in the order in which each statement was first given: a row that others refer to is given first."""
         waiting, self._waiting = self._waiting, []
-        by_statement: dict[sa.Executable, list[dict[str, Any]]] = {}
-        for statement, _, row in waiting:
+        self._written = set()
+        by_statement: dict[Insert, list[dict[str, Any]]] = {}
+        for statement, row in waiting:
             by_statement.setdefault(statement, []).append(row)
         for statement, rows in by_statement.items():
             self.run += 1
@@ -74,9 +77,13 @@ class BufferedUnit:
                 raise Refusal from error
 
     def execute(self, statement: sa.Executable, parameters: Parameters | None = None) -> Any:
-        if isinstance(statement, Insert) and isinstance(parameters, Mapping) and _is_plain(statement):
-            self._forget({statement.table.name})
-            self._waiting.append((statement, statement.table.name, dict(parameters)))
+        if isinstance(statement, Insert) and parameters is not None and _is_plain(statement):
+            table = statement.table.name
+            for tables in [known for known in self._answers if table in known]:
+                del self._answers[tables]
+            rows = [parameters] if isinstance(parameters, Mapping) else parameters
+            self._waiting += [(statement, dict(row)) for row in rows]
+            self._written.add(table)
             return None
         self.flush()
         self._answers.clear()
@@ -84,16 +91,16 @@ class BufferedUnit:
         return self._unit.execute(statement, parameters)
 
     def rows(self, statement: sa.Executable, parameters: Parameters | None = None) -> Sequence[sa.Row[Any]]:
-        named = _tables_of(statement)
-        if any(table in named for _, table, _ in self._waiting):
+        tables = _tables_of(statement)
+        if self._written & tables:
             self.flush()
         question = _question(statement, parameters)
         if question is None:
             return self._unit.rows(statement, parameters)
-        found = self._answers.get(question)
+        answers = self._answers.setdefault(tables, {})
+        found = answers.get(question)
         if found is None:
-            found = self._answers[question] = self._unit.rows(statement, parameters)
-            self._read_from[question] = named
+            found = answers[question] = self._unit.rows(statement, parameters)
         return found
 
     def row(self, statement: sa.Executable, parameters: Parameters | None = None) -> sa.Row[Any] | None:
@@ -112,7 +119,7 @@ class BufferedUnit:
                 yield
                 self.flush()
         except BaseException:
-            self._waiting.clear()
+            self.forget_after(0)
             self._answers.clear()
             raise
 
@@ -121,11 +128,6 @@ class BufferedUnit:
 
     def on_commit(self, callback: Callable[[], None]) -> None:
         self._unit.on_commit(callback)
-
-    def _forget(self, tables: set[str]) -> None:
-        if self._answers:
-            for question in [one for one in self._answers if tables & self._read_from[one]]:
-                del self._answers[question]
 
 
 def _is_plain(statement: Insert) -> bool:

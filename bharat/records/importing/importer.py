@@ -21,6 +21,7 @@ from bharat.contracts.database import Unit
 from bharat.contracts.errors import FieldFault, Invalid, TooLarge
 from bharat.contracts.principal import Principal
 from bharat.records.attributes import Attribute
+from bharat.records.collection import Records
 from bharat.records.custom_fields import Definitions
 from bharat.records.importing.batch import Batches, Done, Reference
 from bharat.records.importing.columns import Plan, Target, Targets, bind
@@ -29,7 +30,7 @@ from bharat.records.importing.matching import Matcher
 from bharat.records.importing.options import ImportOptions
 from bharat.records.importing.references import Names, scope_of
 from bharat.records.importing.source import CsvFile, Row
-from bharat.records.kit import Kit, Records
+from bharat.records.kit import Kit
 from bharat.records.tables import TEAM, USER
 
 MOST_PASSES = 30
