@@ -52,6 +52,7 @@ from bharat.data.schema import Schema
 from bharat.plugins import Plugins, check_routes
 from bharat.plugins.items import Owned
 from bharat.records import Kit
+from bharat.records.endpoints import kit_routes
 from bharat.web.dispatch import Dispatcher, WebOptions, networks
 from bharat.web.keys import PlatformKey
 from bharat.web.metrics import Metrics
@@ -183,7 +184,7 @@ class Bharat:
 
     def routes(self) -> Sequence[Owned[Route]]:
         """Every route with its owner: the plugins' own, and those of their record types."""
-        return (*self.plugins.routes(), *self.records.routes())
+        return (*self.plugins.routes(), *kit_routes(self.records))
 
     def wsgi(self) -> falcon.App[Any, Any]:
         """The WSGI application, with the platform's own endpoints."""

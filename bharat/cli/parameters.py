@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bharat.contracts.spelling import nearest
+
 if TYPE_CHECKING:
     from bharat.app import Bharat
 
@@ -29,11 +31,9 @@ def pairs(
 
 def type_called(app: Bharat, word: str) -> str:
     """The record type of this name or plural. Raises `click.UsageError` that names the choices."""
-    from difflib import get_close_matches
-
     plurals = {records.resource.plural: records.resource.name for records in app.records.all}
     if word in plurals or word in plurals.values():
         return plurals.get(word, word)
-    near = get_close_matches(word, [*plurals, *plurals.values(), "users"], 1)
-    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join([*plurals, 'users'])}"
+    near = nearest(word, [*plurals, *plurals.values(), "users"])
+    hint = f"did you mean {near}?" if near else f"there are: {', '.join([*plurals, 'users'])}"
     raise click.UsageError(f"there is no record type {word!r}; {hint}")

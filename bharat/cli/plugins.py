@@ -10,8 +10,8 @@ import click
 from bharat.cli.base import Runtime, pass_runtime, show_json, show_table
 from bharat.config import find_file, load
 from bharat.config.edit import add_plugin, remove_plugin, replace_file
-from bharat.config.fields import nearest
 from bharat.contracts.errors import BharatError, ConfigError, PluginError
+from bharat.contracts.spelling import nearest
 from bharat.plugins import LeftOver, OptionReport, PluginReport, Plugins, ProviderMissing, survey
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import re
@@ -18,6 +17,7 @@ import msgspec
 from bharat.config.secret import HiddenText, Secret, shown
 from bharat.config.sources import Raw, environment_name
 from bharat.contracts.errors import ConfigError
+from bharat.contracts.spelling import nearest
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 
@@ -171,12 +171,6 @@ def unknown_key(source: str, key: tuple[str, ...], known: Iterable[str]) -> Conf
     else:
         remedy = f"remove it; [{prefix[:-1]}] takes no keys"
     return ConfigError(f"{source}: unknown key {prefix}{name}; {remedy}")
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that was probably meant."""
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return matches[0] if matches else None
 
 
 def parse_text(text: str, annotation: Any) -> Any:

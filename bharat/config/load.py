@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from bharat.config.fields import Row, decode, nearest, read, rows, settings_of, unknown_key
+from bharat.config.fields import Row, decode, read, rows, settings_of, unknown_key
 from bharat.config.sections import (
     DEFAULT_HOME,
     DEFAULT_PROVIDERS,
@@ -25,6 +25,7 @@ from bharat.config.sections import (
 from bharat.config.sources import PREFIX, Raw, TomlFile, environment_name, environment_settings
 from bharat.contracts.errors import ConfigError
 from bharat.contracts.provider import Capability
+from bharat.contracts.spelling import nearest
 
 SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "server": Server,

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import msgspec
 
 from bharat.config import Config, Row, decode
-from bharat.config.fields import nearest
 from bharat.contracts.errors import ConfigError
 from bharat.contracts.provider import AnyProvider, Capability, NoOptions
+from bharat.contracts.spelling import nearest
 from bharat.plugins.items import Contribution, Owned
 from bharat.plugins.rules import check_unique
 

@@ -13,7 +13,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 import bharat
-from bharat.config import fields
+from bharat.contracts import spelling
 from bharat.contracts.errors import PluginError
 
 GROUP = "bharat.plugins"
@@ -54,7 +54,7 @@ def find(name: str, plugins: Mapping[str, tuple[Available, ...]]) -> Available:
         raise PluginError(f"{name!r} in `plugins` is not a plugin's name: use lower-case letters, digits and '_'")
     offers = plugins.get(name, ())
     if not offers:
-        hint = f"; did you mean {near!r}?" if (near := fields.nearest(name, plugins)) else ""
+        hint = f"; did you mean {near!r}?" if (near := spelling.nearest(name, plugins)) else ""
         raise PluginError(
             f"plugin {name!r} is enabled and not installed{hint}; install it with "
             f"`pip install {package_of(name)}`, or disable it with `bharat plugins disable {name}`"

@@ -9,7 +9,7 @@ from typing import Any
 import pluggy
 
 from bharat import hookspecs
-from bharat.config import fields
+from bharat.contracts import spelling
 from bharat.contracts.errors import PluginError
 from bharat.plugins.discovery import summary
 
@@ -42,7 +42,7 @@ class Hooks:
             self._manager.check_pending()
         except pluggy.PluginValidationError as error:
             unknown = next(hook for hook in _hooks_of(plugin) if hook not in SPECS)
-            near = fields.nearest(unknown, SPECS)
+            near = spelling.nearest(unknown, SPECS)
             hint = f"did you mean {near}?" if near else f"the hooks are {', '.join(SPECS)}"
             raise PluginError(f"plugin {name!r} implements {unknown}, which is not a hook; {hint}") from error
         self._plugins[name] = plugin

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeVar
 
-from bharat.config import fields
+from bharat.contracts import spelling
 from bharat.contracts.errors import PluginError
 from bharat.contracts.migration import Migrations
 from bharat.contracts.records import RecordType, Reference
@@ -44,7 +44,7 @@ def check_record_types(types: Sequence[Owned[RecordType]]) -> None:
             )
         for field in owned.item.fields:
             if isinstance(field, Reference) and field.to not in known:
-                near = fields.nearest(field.to, known)
+                near = spelling.nearest(field.to, known)
                 hint = f"did you mean {near!r}?" if near else "enable the plugin that brings it"
                 raise PluginError(
                     f"plugin {owned.plugin!r}: {owned.item.name}.{field.name} refers to the record type {field.to!r}, "
@@ -66,7 +66,7 @@ def check_work(jobs: Sequence[Owned[JobSpec]], cron: Sequence[Owned[CronEntry]])
     kinds = [owned.item.kind for owned in jobs]
     for owned in cron:
         if owned.item.job not in kinds:
-            near = fields.nearest(owned.item.job, kinds)
+            near = spelling.nearest(owned.item.job, kinds)
             hint = f"did you mean {near!r}?" if near else "declare it with bharat_jobs"
             raise PluginError(
                 f"plugin {owned.plugin!r}: the cron entry {owned.item.name!r} starts the job {owned.item.job!r}, "

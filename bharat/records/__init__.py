@@ -20,7 +20,8 @@ from bharat.contracts.records import (
     Rule,
     Text,
 )
-from bharat.records.kit import Kit, Records
+from bharat.records.collection import Records
+from bharat.records.kit import Kit
 
 __all__ = [
     "AccessPolicy",

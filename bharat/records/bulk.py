@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bharat.accounts.permissions import Permissions
 from bharat.contracts.database import Unit
 from bharat.contracts.errors import Conflict, FieldFault, Invalid, NotFound, PreconditionFailed, Problem
 from bharat.contracts.principal import Principal
+from bharat.records.collection import Records
 from bharat.records.queries import Record
 from bharat.records.shapes import MAX_BULK, BulkResult, Reached
-
-if TYPE_CHECKING:
-    from bharat.records.kit import Records
 
 
 class Bulk:

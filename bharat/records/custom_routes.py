@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -18,12 +18,10 @@ from bharat.contracts.route import Needs, Request, Response, Route
 from bharat.data import new_id
 from bharat.data.audit import audit_row, write_audit
 from bharat.records.custom_fields import CustomKind, custom_fields
+from bharat.records.kit import Kit
 from bharat.records.preconditions import asked_versions, changed_meanwhile, etag, refuse_query
 from bharat.records.shapes import CustomName
 from bharat.work.events import emit
-
-if TYPE_CHECKING:
-    from bharat.records.kit import Kit
 
 SUBJECT = "custom_field"
 PATH = "/api/v1/custom-fields"

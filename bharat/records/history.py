@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -11,10 +11,8 @@ from bharat.contracts.database import Database, Reader
 from bharat.contracts.errors import Forbidden, NotFound
 from bharat.contracts.principal import Principal
 from bharat.data.audit import audit_entries
+from bharat.records.collection import Records
 from bharat.records.cursors import Cursors
-
-if TYPE_CHECKING:
-    from bharat.records.kit import Records
 
 _FIELDS = ("id", "at", "actor_kind", "actor_id", "request_id", "action", "changes")
 

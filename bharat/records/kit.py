@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -12,9 +11,9 @@ from bharat.accounts.permissions import Permissions
 from bharat.contracts.database import Database
 from bharat.contracts.errors import PluginError
 from bharat.contracts.records import RecordType
-from bharat.contracts.route import Route
 from bharat.data.tables import NAMING
 from bharat.plugins import Owned
+from bharat.records.collection import Records
 from bharat.records.cursors import Cursors
 from bharat.records.dependents import Dependents
 from bharat.records.lookups import Lookups
@@ -24,17 +23,8 @@ from bharat.records.tables import CORE_TARGETS, build_table, table_name
 from bharat.records.writer import Writer
 
 
-@dataclass(frozen=True, slots=True)
-class Records:
-    """One record type at work."""
-
-    resource: Resource
-    queries: Queries
-    writer: Writer
-
-
 class Kit:
-    """Tables, reads, writes and routes of every record type. Built once per process."""
+    """Tables, reads and writes of every record type. Built once per process."""
 
     def __init__(
         self, types: Sequence[Owned[RecordType]], *, database: Database, permissions: Permissions, key: bytes
@@ -85,19 +75,6 @@ class Kit:
     def table(self, name: str) -> sa.Table:
         """The table of a record type, for reports: read it through a `Reader` and mind `deleted_at` and visibility."""
         return self.records(name).resource.table
-
-    def routes(self) -> Sequence[Owned[Route]]:
-        """The endpoints of custom fields, and those of every type, owned by the plugin that declares the type."""
-        from bharat.records.custom_routes import CustomFieldEndpoints
-        from bharat.records.routes import routes_of
-        from bharat.records.transfer import transfer_routes
-
-        own = [Owned("records", route) for route in CustomFieldEndpoints(self).routes()]
-        return own + [
-            Owned(records.resource.plugin, route)
-            for records in self.all
-            for route in (*routes_of(self, records), *transfer_routes(self, records))
-        ]
 
 
 class HasRecords(Protocol):

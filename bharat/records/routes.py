@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -13,15 +13,14 @@ from bharat.contracts.errors import NotFound
 from bharat.contracts.route import Needs, Request, Response, Route
 from bharat.records.attributes import Attribute
 from bharat.records.bulk import Bulk
+from bharat.records.collection import Records
 from bharat.records.custom_fields import Definitions
 from bharat.records.history import History
+from bharat.records.kit import Kit
 from bharat.records.preconditions import IF_NONE_MATCH, asked_versions, etag, is_known, refuse_query
 from bharat.records.queries import Record
 from bharat.records.selection import DEFAULT_LIMIT, MAX_LIMIT, Grammar
 from bharat.records.shapes import BulkResult, HistoryPage
-
-if TYPE_CHECKING:
-    from bharat.records.kit import Kit, Records
 
 _encode = msgspec.json.Encoder(decimal_format="string", uuid_format="canonical").encode
 

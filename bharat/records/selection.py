@@ -6,14 +6,14 @@ would otherwise show everything.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from bharat.contracts.errors import FieldFault, Malformed
+from bharat.contracts.query_string import parse_query
 from bharat.contracts.route import Parameter
+from bharat.contracts.spelling import hint
 from bharat.records.attributes import CUSTOM, Attribute
 from bharat.records.conditions import Condition
 from bharat.records.kinds import Kind, Refused, TextKind
@@ -67,7 +67,7 @@ class Grammar:
         """Raises `Malformed` with every fault."""
         if not raw:
             return Selection(sort=self._default, context=f"{self._resource.name}[]")
-        pairs = parse_pairs(raw)
+        pairs = parse_query(raw)
         faults: list[FieldFault] = []
         conditions: list[Condition] = []
         found: dict[str, Any] = {"sort": self._default}
@@ -80,7 +80,7 @@ class Grammar:
                 elif name.startswith(f"{CUSTOM}."):
                     conditions.append(_custom_condition(name, text, custom()))
                 else:
-                    raise Refused(f"unknown parameter{suggest(name, (*self._filters, *self._others))}")
+                    raise Refused(f"unknown parameter{hint(name, (*self._filters, *self._others))}")
             except Refused as refused:
                 faults.append(FieldFault(f"?{name}", str(refused)))
         if faults:
@@ -116,7 +116,7 @@ class Grammar:
             name = part.removeprefix("-")
             attribute = self._sorts.get(name)
             if attribute is None:
-                raise Refused(f"can't sort by {name[:60]!r}{suggest(name, self._sorts)}")
+                raise Refused(f"can't sort by {name[:60]!r}{hint(name, self._sorts)}")
             if any(attribute is other for other, _ in found):
                 raise Refused(f"names {name!r} twice")
             found.append((attribute, part.startswith("-")))
@@ -128,7 +128,7 @@ class Grammar:
         asked = text.split(",")
         for name in asked:
             if name not in self._resource.names:
-                raise Refused(f"there is no field {name[:60]!r}{suggest(name, self._resource.names)}")
+                raise Refused(f"there is no field {name[:60]!r}{hint(name, self._resource.names)}")
         # In the record's own order, so that few statements serve all selections.
         return tuple(name for name in self._resource.names if name in asked)
 
@@ -160,31 +160,6 @@ class Grammar:
         return f"^{one}(,{one}){{0,{MAX_SORT - 1}}}$"
 
 
-def parse_pairs(raw: str) -> dict[str, str]:
-    """Name to value. Raises `Malformed` for a repeated name, bad UTF-8 or U+0000."""
-    found: dict[str, str] = {}
-    for part in raw.split("&"):
-        if not part:
-            continue
-        name, _, value = part.partition("=")
-        try:
-            key, text = (unquote_to_bytes(item.replace("+", " ")).decode() for item in (name, value))
-        except UnicodeDecodeError:
-            raise Malformed("The query string is not valid UTF-8.") from None
-        if "\0" in key or "\0" in text:
-            raise Malformed("The query string holds the character U+0000.", faults=[FieldFault("?", "U+0000")])
-        if key in found:
-            raise Malformed("A query parameter is given twice.", faults=[FieldFault(f"?{key}", "given more than once")])
-        found[key] = text
-    return found
-
-
-def suggest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` or nothing."""
-    near = difflib.get_close_matches(name[:60], list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
 def _condition(attribute: Attribute, op: str, text: str, *, custom: bool = False) -> Condition:
     if op == "null":
         return Condition(attribute, op, _flag(text), custom)
@@ -211,7 +186,7 @@ def _custom_condition(name: str, text: str, custom: Mapping[str, Attribute]) -> 
     op = ".".join(rest) or "eq"
     attribute = custom.get(field)
     if attribute is None:
-        raise Refused(f"there is no custom field {field[:60]!r}{suggest(field, custom)}")
+        raise Refused(f"there is no custom field {field[:60]!r}{hint(field, custom)}")
     if op not in attribute.filters:
         raise Refused(f"can't be filtered by {op[:20]!r}; use one of {', '.join(attribute.filters)}")
     return _condition(attribute, op, text, custom=True)
@@ -245,6 +220,3 @@ def _parameter(name: str, attribute: Attribute, op: str) -> Parameter:
     elif op == "prefix" and isinstance(attribute.kind, TextKind):
         schema = TextKind(attribute.kind.max_length).schema
     return Parameter(name=name, schema=schema, description=_MEANING[op], comma_separated=op == "in")
-
-
-__all__ = ["Grammar", "Selection", "parse_pairs", "suggest"]

@@ -5,18 +5,18 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from typing import IO, TYPE_CHECKING
+from itertools import chain
+from typing import IO
 
 from bharat.contracts.database import Unit
 from bharat.contracts.route import Needs, Request, Response, Route, Stream
+from bharat.records.collection import Records
 from bharat.records.export import export_selected
 from bharat.records.importing import Counts, CsvFile, Importer, ImportOptions, Rejected
 from bharat.records.importing.answers import ImportResult, result_of
 from bharat.records.importing.query import PARAMETERS, options_of
+from bharat.records.kit import Kit
 from bharat.records.selection import Grammar
-
-if TYPE_CHECKING:
-    from bharat.records.kit import Kit, Records
 
 CSV = "text/csv"
 MAX_BYTES = 5 * 1024 * 1024
@@ -63,8 +63,10 @@ class Transfer:
         principal = request.principal
         self._queries.visibility(principal, "export")
         chunks = export_selected(self._kit, self._resource.name, request.reader, principal, request.raw_query)
+        # The first lines are read before the answer begins: what is refused then is a problem, not a file that breaks off.
+        first = next(chunks, b"")
         return Response(
-            chunks=chunks,
+            chunks=chain((first,), chunks),
             content_type=f"{CSV}; charset=utf-8",
             headers={"Content-Disposition": f'attachment; filename="{self._resource.plural}.csv"'},
         )

@@ -6,16 +6,16 @@ field by itself and collects all faults.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 import msgspec
 
 from bharat.contracts.errors import FieldFault, Invalid, Malformed
+from bharat.contracts.query_string import parse_query
+from bharat.contracts.spelling import hint
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?")
@@ -96,31 +96,6 @@ def _spelled(text: str, kinds: Collection[type]) -> Any:
     return text
 
 
-def parse_query(raw: str) -> dict[str, str]:
-    """Name to value. Raises `Malformed` for a repeated name, bad UTF-8 or U+0000."""
-    found: dict[str, str] = {}
-    for part in raw.split("&"):
-        if not part:
-            continue
-        name, _, value = part.partition("=")
-        try:
-            key, text = (unquote_to_bytes(item.replace("+", " ")).decode() for item in (name, value))
-        except UnicodeDecodeError:
-            raise Malformed("The query string is not valid UTF-8.") from None
-        if "\0" in key or "\0" in text:
-            raise Malformed("The query string holds the character U+0000.", faults=[FieldFault("?", "U+0000")])
-        if key in found:
-            raise Malformed("A query parameter is given twice.", faults=[FieldFault(f"?{key}", "given more than once")])
-        found[key] = text
-    return found
-
-
-def suggest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` or nothing."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
 def collect(type_: Any, data: Any, at: str) -> Iterable[FieldFault]:
     """Every fault of `data` as a `type_`: field by field for structs, item by item for lists of structs."""
     info = msgspec.inspect.type_info(type_)
@@ -132,8 +107,8 @@ def _collect(info: msgspec.inspect.Type, type_: Any, data: Any, at: str) -> Iter
         fields = {field.encode_name: field for field in info.fields}
         for name in data:
             if name not in fields:
-                hint = suggest(str(name), fields)
-                yield FieldFault(_join(at, str(name)), f"unknown {'parameter' if at == '?' else 'field'}{hint}")
+                near = hint(str(name), fields)
+                yield FieldFault(_join(at, str(name)), f"unknown {'parameter' if at == '?' else 'field'}{near}")
         hints = msgspec.structs.fields(info.cls)
         for hint_field, field in zip(hints, info.fields, strict=True):
             if field.encode_name not in data:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 from bharat.contracts.errors import FieldFault, Invalid
+from bharat.contracts.spelling import nearest
 from bharat.records.attributes import Attribute
 from bharat.records.importing.options import ImportOptions
 from bharat.records.kinds import Kind
@@ -73,8 +73,8 @@ class Targets:
 
     def unknown(self, word: str) -> str:
         """Why `word` fills nothing, with the nearest name."""
-        near = get_close_matches(plain(word), self._targets, 1, 0.6)
-        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(self._names())}"
+        near = nearest(plain(word), self._targets)
+        hint = f"did you mean {near}?" if near else f"it has {', '.join(self._names())}"
         return f"{self._type} has no field {word!r}; {hint}"
 
     def _names(self) -> list[str]:
@@ -111,8 +111,8 @@ def bind(header: Sequence[str], targets: Targets, options: ImportOptions) -> Pla
     skipped: list[str] = []
     for column in options.columns.keys() | options.ignore:
         if column not in header:
-            near = get_close_matches(column, header, 1, 0.6)
-            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(header)}"
+            near = nearest(column, header)
+            hint = f"did you mean {near}?" if near else f"it has {', '.join(header)}"
             faults.append(FieldFault(f"column {column}", f"the file has no column {column!r}; {hint}"))
     for position, name in enumerate(header):
         if name in options.ignore or name.startswith(REMARK):

@@ -7,8 +7,8 @@ from urllib.parse import unquote_to_bytes
 
 from bharat.contracts.errors import FieldFault, Malformed
 from bharat.contracts.route import Parameter
+from bharat.contracts.spelling import hint
 from bharat.records.importing.options import ImportOptions
-from bharat.records.selection import suggest
 
 _PAIRS = {"type": "array", "items": {"type": "string", "pattern": "^[^=]+=.+$"}}
 _WORDS = {"type": "array", "items": {"type": "string", "minLength": 1}}
@@ -95,7 +95,7 @@ def _given(raw: str) -> Mapping[str, Sequence[str]]:
         if "\0" in key or "\0" in text:
             raise Malformed("The query string holds the character U+0000.", faults=[FieldFault("?", "U+0000")])
         if key not in _NAMES:
-            faults.append(FieldFault(f"?{key[:60]}", f"unknown parameter{suggest(key, _NAMES)}"))
+            faults.append(FieldFault(f"?{key[:60]}", f"unknown parameter{hint(key, _NAMES)}"))
         elif key in _ONCE and key in found:
             faults.append(FieldFault(f"?{key}", "given more than once"))
         elif not text.strip():
