@@ -1,50 +1,13 @@
-"""The CRM on an application of its own, and people to use it."""
+"""Fixtures of the CRM's tests."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import Any
-from uuid import UUID
 
 import pytest
 
 from bharat.contracts.principal import Actor, ActorKind, Role
 from bharat_crm.default_pipeline import ensure_default_pipeline
-from tests.fixtures.application import Caller, Site
-
-
-@dataclass(frozen=True)
-class Desk:
-    """A sales desk with the default pipeline: an administrator, two teams, each with a manager and an agent, and a viewer."""
-
-    site: Site
-    organisation_id: UUID
-    admin: Caller
-    manager: Caller
-    agent: Caller
-    other_manager: Caller
-    other_agent: Caller
-    viewer: Caller
-    stages: dict[str, str]
-    """Stage ids by name."""
-
-    def create(self, plural: str, by: Caller | None = None, **values: Any) -> dict[str, Any]:
-        """A record made through the API."""
-        answer = (by or self.admin).post(f"/api/v1/{plural}", values)
-        assert answer.status_code == 201, answer.text
-        found: dict[str, Any] = answer.json
-        return found
-
-    def deal(self, name: str = "Deal", by: Caller | None = None, **values: Any) -> dict[str, Any]:
-        if "stage" in values:
-            values["stage_id"] = self.stages[values.pop("stage")]
-        return self.create("deals", by, name=name, **values)
-
-    def move(self, deal: dict[str, Any], stage: str, **values: Any) -> dict[str, Any]:
-        answer = self.admin.patch(f"/api/v1/deals/{deal['id']}", {"stage_id": self.stages[stage], **values})
-        assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json
-        return found
+from plugins.crm.tests.desk import Desk
+from tests.fixtures.application import Site
 
 
 @pytest.fixture
