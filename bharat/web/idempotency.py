@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
+from http import HTTPStatus
 from uuid import UUID
 
 import msgspec
@@ -42,7 +43,7 @@ idempotency_keys = organisation_table(
 class KeyReused(Problem):
     """The key came with another request before."""
 
-    status = Problem.status.UNPROCESSABLE_ENTITY
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
     type = "idempotency-key-reused"
     title = "This idempotency key belongs to another request"
 
