@@ -1,0 +1,49 @@
+"""`python -m benchmarks`: see README.md in this folder."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import api, growth, startup
+from benchmarks.report import Goal, machine, verdict
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, print tables, and return 1 when a goal was missed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure Bharat beside named rivals that do the same work."
+    )
+    parser.add_argument("what", nargs="?", choices=("api", "growth", "startup", "all"), default="api")
+    parser.add_argument("--rows", type=int, help="contacts in the table: 100000 for api, 1000000 for growth")
+    parser.add_argument("--requests", type=int, help="requests a round: 1000 for api, 300 for growth")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds, of which medians are taken (%(default)s)")
+    parser.add_argument("--database", choices=("sqlite", "postgresql", "both"), default="both")
+    options = parser.parse_args(arguments)
+    databases = ("sqlite", "postgresql") if options.database == "both" else (options.database,)
+    goals: list[Goal] = []
+    machine()
+    with tempfile.TemporaryDirectory(prefix="bharat-bench-") as name:
+        folder = Path(name)
+        if options.what in ("api", "all"):
+            goals += api.run(
+                databases, options.rows or 100_000, options.requests or 1000, options.rounds, _made(folder / "api")
+            )
+        if options.what in ("growth", "all"):
+            goals += growth.run(
+                databases, options.rows or 1_000_000, options.requests or 300, options.rounds, _made(folder / "growth")
+            )
+        if options.what in ("startup", "all"):
+            startup.run(options.rounds, _made(folder / "startup"))
+    return verdict(goals)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+if __name__ == "__main__":
+    sys.exit(main())
