@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 StatementT = TypeVar("StatementT", bound=sa.Executable)
 
 _SQLITE_ERROR = 1
+_ATTEMPTS = 2
+"""How often a connection is tried before anything was written: a kept one may have been closed by the server."""
 
 
 class BharatDatabase:
@@ -98,12 +100,12 @@ class BharatDatabase:
         """The rows of one read in autocommit. A read that found its connection closed is asked again, once."""
         prepared = for_reading(statement, self.dialect, platform=organisation_id is None)
         bound = bind(prepared, organisation_id, parameters)
-        for attempt in (1, 2):
+        for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with self._reading.connect() as connection:
                     return connection.execute(prepared, bound).all()
             except sa.exc.DBAPIError as error:
-                if error.connection_invalidated and attempt == 1:
+                if error.connection_invalidated and attempt < _ATTEMPTS:
                     continue
                 if (unavailable := _unavailable(error)) is None:
                     raise
@@ -149,7 +151,7 @@ class BharatDatabase:
             if organisation_id is None
             else {"organisation": str(organisation_id), "platform": ""}
         )
-        for attempt in (1, 2):
+        for attempt in range(1, _ATTEMPTS + 1):
             connection = self.engine.connect()
             try:
                 transaction = connection.begin()
@@ -157,7 +159,7 @@ class BharatDatabase:
                 return connection, transaction, at + self.clock.offset
             except sa.exc.DBAPIError as error:
                 connection.close()
-                if error.connection_invalidated and attempt == 1:
+                if error.connection_invalidated and attempt < _ATTEMPTS:
                     continue
                 raise
             except BaseException:

@@ -213,6 +213,26 @@ def test_a_migration_gives_way_to_the_running_site_and_tries_again(
     site.close()
 
 
+def test_without_giving_way_a_lock_fails_the_migration(
+    open_migrator: OpenMigrator,
+    empty_database: Migrated,
+    shop_schema: Schema,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Mutant of the one above: `runner._is_locked` never says so, and the first lock ends the migration."""
+    open_migrator(shop_schema).upgrade()
+    monkeypatch.setattr("bharat.data.migrations.runner._is_locked", lambda error: False)
+    alter = "op.add_column('shop_customers', sa.Column('x', sa.Integer))"
+    migrator = open_migrator(shop_with(tmp_path / "more", "More", alter), lock_timeout=timedelta(milliseconds=100))
+    site = BharatDatabase(empty_database.application)
+    with site.write(make_organisation(site, "acme"), SYSTEM) as unit:
+        unit.execute(customers.insert(), {"id": new_id(), "name": "Ada"})
+        with pytest.raises(MigrationError, match="the database refused the migration"):
+            migrator.upgrade()
+    site.close()
+
+
 def test_a_migration_that_is_never_let_in_gives_up_with_a_message(
     open_migrator: OpenMigrator, empty_database: Migrated, shop_schema: Schema, tmp_path: Path
 ) -> None:

@@ -173,25 +173,45 @@ def test_a_row_by_its_id_is_found_by_an_index(database_options: EngineOptions, m
     assert '"Seq Scan"' not in text
 
 
+def close_all(options: EngineOptions) -> None:
+    """End the application's connections on the server, as a restart or a failover does."""
+    with driver(options) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
+        )
+
+
+def check_outliving(database: BharatDatabase, options: EngineOptions, pair: Pair) -> None:
+    assert database.read(pair.acme).scalar(NAMES) == "acme"
+    close_all(options)
+    assert database.read(pair.acme).scalar(NAMES) == "acme"
+    close_all(options)
+    with database.write(pair.acme, SYSTEM) as unit:
+        assert unit.scalar(NAMES) == "acme"
+
+
 def test_a_read_and_a_unit_outlive_connections_that_were_closed(
     database: BharatDatabase, database_options: EngineOptions, pair: Pair
 ) -> None:
-    def close_all() -> None:
-        with driver(database_options) as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
-            )
+    check_outliving(database, database_options, pair)
 
-    assert database.read(pair.acme).scalar(NAMES) == "acme"
-    close_all()
-    assert database.read(pair.acme).scalar(NAMES) == "acme"
-    close_all()
-    with database.write(pair.acme, SYSTEM) as unit:
-        assert unit.scalar(NAMES) == "acme"
+
+def test_without_a_second_attempt_a_closed_connection_is_seen(
+    database: BharatDatabase, database_options: EngineOptions, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mutant of the one above: `database._ATTEMPTS` is 1."""
+    monkeypatch.setattr("bharat.data.database._ATTEMPTS", 1)
+    with pytest.raises(Unavailable):
+        check_outliving(database, database_options, pair)
+
+
+def test_a_unit_whose_connection_is_closed_is_unavailable_and_leaves_nothing(
+    database: BharatDatabase, database_options: EngineOptions, pair: Pair
+) -> None:
     with pytest.raises(Unavailable), database.write(pair.acme, SYSTEM) as unit:  # noqa: PT012
         unit.execute(customers.insert(), {"id": new_id(), "name": "lost"})
-        close_all()
+        close_all(database_options)
         unit.execute(customers.insert(), {"id": new_id(), "name": "lost"})
     assert [row.name for row in database.read(pair.acme).rows(NAMES)] == ["acme"]
 

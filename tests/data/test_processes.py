@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from bharat.data import BharatDatabase
 from bharat.data.engine import EngineOptions
 from bharat.data.fences import DatabaseFences
@@ -38,10 +40,19 @@ def test_a_forked_child_uses_nothing_of_its_parents(database_options: EngineOpti
     assert seen["status"] == 0
     if database_options.url.startswith("postgresql"):
         assert seen["names"] == ["acme", "after", "before", "child"]
-        assert seen["childs"] not in (seen["mine"], seen["again"])
+        assert seen["childs"] not in [*seen["mine"], seen["again"]]
     else:
         assert seen["names"] == ["acme", "after", "before"]
         assert "a forked child can't use the SQLite file its parent opened" in seen["childs"]
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_without_forgetting_a_child_talks_on_its_parents_connection(
+    database_options: EngineOptions, pair: Pair
+) -> None:
+    """Mutant of the one above: no engine is known to `engine._forget_connections`."""
+    seen = json.loads(output(start("forks", database_options.url, str(pair.acme), "unprotected")))
+    assert seen["childs"] in seen["mine"]
 
 
 def test_fencing_tokens_strictly_rise_whoever_asks(database: BharatDatabase, database_options: EngineOptions) -> None:

@@ -36,28 +36,47 @@ database = BharatDatabase(EngineOptions(sys.argv[1]))
 for _ in range(int(sys.argv[3])):
     with database.write(UUID(sys.argv[2]), SYSTEM) as unit:
         unit.execute(customers.insert(), {"id": new_id(), "name": "other process"})
+    sys.stdout.write(".")
+    sys.stdout.flush()
 """
+
+
+COUNT = sa.select(sa.func.count()).select_from(customers)
+
+
+def write_from_everywhere(database: BharatDatabase, options: EngineOptions, organisation: UUID) -> None:
+    """Eight threads here and one other process write 300 rows, and read in between."""
+
+    def work(_: int) -> None:
+        for _ in range(25):
+            with database.write(organisation, SYSTEM) as unit:
+                unit.execute(customers.insert(), {"id": new_id(), "name": "thread"})
+            assert database.read(organisation).scalar(COUNT) > 0
+
+    arguments = [options.url, str(organisation), "100"]
+    with subprocess.Popen([sys.executable, "-c", WRITER, *arguments], stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.read(1)  # it has begun
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(work, range(8)))
+    assert other.returncode == 0
 
 
 def test_threads_and_a_second_process_write_without_an_error(
     database: BharatDatabase, database_options: EngineOptions, organisation_id: UUID
 ) -> None:
-    arguments = [database_options.url, str(organisation_id), "100"]
-    count = sa.select(sa.func.count()).select_from(customers)
+    write_from_everywhere(database, database_options, organisation_id)
+    assert database.read(organisation_id).scalar(COUNT) == 300
 
-    def work(_: int) -> None:
-        for _ in range(25):
-            with database.write(organisation_id, SYSTEM) as unit:
-                unit.execute(customers.insert(), {"id": new_id(), "name": "thread"})
-            assert database.read(organisation_id).scalar(count) > 0
 
-    with (
-        subprocess.Popen([sys.executable, "-c", WRITER, *arguments]) as other,
-        ThreadPoolExecutor(8) as pool,
-    ):
-        list(pool.map(work, range(8)))
-    assert other.returncode == 0
-    assert database.read(organisation_id).scalar(count) == 300
+def test_without_waiting_for_the_other_process_writing_fails(
+    database: BharatDatabase, database_options: EngineOptions, organisation_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mutant of the one above: `database._is_busy` never says so, and SQLite itself does not wait either."""
+    monkeypatch.setattr("bharat.data.database._is_busy", lambda error: False)
+    sa.event.listen(database.engine, "checkout", lambda raw, *_: raw.execute("PRAGMA busy_timeout=0"))
+    with pytest.raises(Unavailable):
+        write_from_everywhere(database, database_options, organisation_id)
 
 
 def test_a_file_that_stays_busy_is_unavailable_and_changes_nothing(
