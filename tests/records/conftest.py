@@ -119,7 +119,7 @@ class Answer:
         self.status: int = result.status_code
         self.headers = result.headers
         self.text: str = result.text
-        self.json: Any = result.json if result.content else None
+        self.json: Any = result.json if "json" in result.headers.get("content-type", "") else None
 
     @property
     def faults(self) -> list[str]:

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from bharat.accounts.logins import normal_email
 from bharat.accounts.seeding import create_user, find_or_create_team, find_or_create_user
 from bharat.accounts.tables import teams, users
 from bharat.accounts.teams import change_team, find_team
@@ -90,7 +91,7 @@ def _write(unit: Unit, draft: Draft, counts: Counts) -> None:
 
 def _one(unit: Unit, values: dict[str, Any]) -> Outcome:
     team_id = _team(unit, values)
-    email = values.get("email")
+    email = normal_email(values["email"]) if values.get("email") else None
     found = _found(unit, values["name"], email)
     if found is None:
         role = Role(values.get("role") or Role.AGENT)
@@ -105,7 +106,7 @@ def _one(unit: Unit, values: dict[str, Any]) -> Outcome:
 def _found(unit: Unit, name: str, email: str | None) -> UUID | None:
     live = sa.select(users.c.id).where(users.c.deleted_at.is_(None)).limit(2)
     if email is not None:
-        by_address = unit.rows(live.where(users.c.email == email.lower()))
+        by_address = unit.rows(live.where(users.c.email == email))
         if by_address:
             return UUID(str(by_address[0].id))
         live = live.where(users.c.email.is_(None))
