@@ -7,11 +7,13 @@ import re
 from bharat.contracts.errors import Malformed, PreconditionFailed, PreconditionRequired
 from bharat.contracts.route import Parameter
 
-_TAG = re.compile(r'\s*(W/)?"([!#-~]*)"\s*')
+_TAG = re.compile(r'(W/)?"([!#-~]*)"')
 _VERSION = re.compile(r"[1-9][0-9]{0,17}")
 
 TAGS = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
 """One or several entity tags, or the asterisk, for the API document."""
+
+_LIST = re.compile(TAGS)
 
 IF_MATCH = Parameter(
     name="If-Match",
@@ -35,10 +37,17 @@ def asked_versions(header: str | None) -> frozenset[int] | None:
         raise PreconditionRequired("Send the version you read, its ETag, in the header If-Match.")
     if header.strip() == "*":
         return None
-    tags = [_TAG.fullmatch(tag) for tag in header.split(",")]
-    if None in tags:
-        raise Malformed('If-Match must hold entity tags in quotation marks, such as "3", or `*`.')
-    return frozenset(int(tag[2]) for tag in tags if tag and not tag[1] and _VERSION.fullmatch(tag[2]))
+    return frozenset(int(tag) for weak, tag in entity_tags(header, "If-Match") if not weak and _VERSION.fullmatch(tag))
+
+
+def entity_tags(text: str, header: str) -> list[tuple[str, str]]:
+    """The tags of a list as (`W/` or nothing, what stands in the quotation marks, where a comma is no separator).
+
+    Raises `Malformed` for what is no list of entity tags."""
+    plain = text.strip().replace("\t", " ")
+    if plain == "*" or not _LIST.fullmatch(plain):
+        raise Malformed(f'{header} must hold entity tags in quotation marks, such as "3", or `*`.')
+    return _TAG.findall(plain)
 
 
 def check_version(asked: frozenset[int] | None, version: int) -> None:

@@ -22,12 +22,13 @@ from bharat.contracts.storage import PresignedPut
 PATH = "/storage"
 """Path below the public URL where signed URLs lead."""
 _PURPOSE = "storage-urls"
+Natural = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 
 
 class DownloadQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The query of a signed GET. `expires` is in milliseconds since 1970-01-01 UTC."""
 
-    expires: int
+    expires: Natural
     signature: Annotated[str, msgspec.Meta(max_length=100)]
     filename: str | None = None
 
@@ -35,10 +36,10 @@ class DownloadQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class UploadQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The query of a signed PUT. `expires` is in milliseconds since 1970-01-01 UTC, `max_size` in bytes."""
 
-    expires: int
+    expires: Natural
     signature: Annotated[str, msgspec.Meta(max_length=100)]
     content_type: str
-    max_size: int
+    max_size: Natural
 
 
 class SignedUrls:

@@ -180,7 +180,7 @@ class CurrencyKind(Kind):
     stored = str
     ops = EXACT
     wire = Currency
-    schema = MappingProxyType({"type": "string", "pattern": "^[A-Z]{3}$"})
+    schema = MappingProxyType({"$ref": "#/components/schemas/Currency"})
 
     def column_type(self) -> sa.types.TypeEngine[Any]:
         return sa.String(3)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
-from bharat.accounts.preconditions import TAGS
+from bharat.accounts.preconditions import TAGS, entity_tags
 from bharat.contracts.errors import FieldFault, Malformed, PreconditionFailed, PreconditionRequired
 from bharat.contracts.route import Parameter, Request
 
-_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
 ANY = "*"
 IF_NONE_MATCH = Parameter(
     name="If-None-Match",
@@ -34,7 +30,7 @@ def asked_versions(request: Request) -> frozenset[int] | None:
         )
     if text.strip() == ANY:
         return None
-    return frozenset(int(tag) for weak, tag in _tags(text, "If-Match") if not weak and _is_version(tag))
+    return frozenset(int(tag) for weak, tag in entity_tags(text, "If-Match") if not weak and _is_version(tag))
 
 
 def is_known(request: Request, version: int) -> bool:
@@ -42,17 +38,7 @@ def is_known(request: Request, version: int) -> bool:
     text = request.header("If-None-Match")
     if text is None:
         return False
-    return text.strip() == ANY or any(tag == str(version) for _, tag in _tags(text, "If-None-Match"))
-
-
-def _tags(text: str, header: str) -> list[tuple[Any, str]]:
-    found = []
-    for part in text.split(","):
-        match = _TAG.fullmatch(part.strip())
-        if match is None:
-            raise Malformed(f'{header} must hold entity tags in quotation marks, such as "3", or `*`.')
-        found.append((match[1], match[2]))
-    return found
+    return text.strip() == ANY or any(tag == str(version) for _, tag in entity_tags(text, "If-None-Match"))
 
 
 def _is_version(tag: str) -> bool:
