@@ -16,7 +16,7 @@ import click
 import msgspec
 
 from bharat.config import Config, load
-from bharat.contracts.errors import BharatError, ConfigError, PluginError
+from bharat.contracts.errors import BharatError, ConfigError, PluginError, Problem
 from bharat.plugins import Plugins
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def run(group: click.Group, arguments: Sequence[str] | None = None, *, runtime: 
     except (ConfigError, PluginError) as error:
         return _fail(str(error), error, debug, 2)
     except BharatError as error:
-        return _fail(str(error), error, debug, 1)
+        return _fail(_told(error), error, debug, 1)
     except BrokenPipeError:
         # The reader of a pipe (`head`) has gone; point stdout elsewhere so that the interpreter's exit stays silent.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -141,6 +141,13 @@ def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for line in lines:
         cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
         click.echo("  ".join([*cells, line[-1]]).rstrip())
+
+
+def _told(error: BharatError) -> str:
+    """The message with what is wrong where, unless it says so itself."""
+    faults = error.faults if isinstance(error, Problem) else ()
+    more = [f"{fault.path.lstrip('/?')}: {fault.detail}" for fault in faults if fault.detail not in str(error)]
+    return f"{str(error).rstrip('.')}: {'; '.join(more)}" if more else str(error)
 
 
 def _fail(message: str, error: BaseException, debug: bool, code: int) -> int:

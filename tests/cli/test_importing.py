@@ -1,0 +1,171 @@
+"""`bharat import` and `bharat export`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from bharat.cli import cli
+from bharat.cli.base import Runtime, run
+from bharat.contracts.principal import Role
+from tests.cli.conftest import Outcome
+from tests.fixtures.application import Caller, Site
+
+Bharat = Callable[..., Outcome]
+
+
+@pytest.fixture
+def bharat(crm: Site, folder: Path, capsys: pytest.CaptureFixture[str]) -> Bharat:
+    """The command line on the database of `crm`, in an empty folder."""
+
+    def call(*arguments: str) -> Outcome:
+        code = run(cli, arguments, runtime=Runtime(environ=crm.app.config.environ))
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def organisation(crm: Site) -> UUID:
+    return crm.organisation("acme")
+
+
+@pytest.fixture
+def admin(crm: Site, organisation: UUID) -> Caller:
+    return crm.user(organisation, Role.ADMIN, name="Ada", email="ada@acme.example")
+
+
+def file(folder: Path, text: str, name: str = "in.csv") -> str:
+    (folder / name).write_bytes(text.encode())
+    return name
+
+
+def names(admin: Caller, plural: str = "companies") -> list[str]:
+    return sorted(item["name"] for item in admin.get(f"/api/v1/{plural}").json["items"])
+
+
+def test_an_import_tells_what_became_of_the_rows(bharat: Bharat, folder: Path, admin: Caller) -> None:
+    outcome = bharat("import", "companies", file(folder, "name\nAcme\nZeta\n"))
+    assert outcome == Outcome(0, "companies: 2 rows: 2 created, 0 updated, 0 unchanged, 0 rejected\n", "")
+    assert names(admin) == ["Acme", "Zeta"]
+
+
+def test_rejected_rows_are_told_and_the_exit_code_is_1(bharat: Bharat, folder: Path, admin: Caller) -> None:
+    outcome = bharat("import", "company", file(folder, "name,parent\nAcme,Nowhere\nZeta,\n"))
+    assert outcome.code == 1
+    assert outcome.err == "line 2: column parent: there is no company named 'Nowhere'\n"
+    assert names(admin) == ["Zeta"]
+
+
+def test_the_file_of_rejected_rows_can_be_corrected_and_imported(bharat: Bharat, folder: Path, admin: Caller) -> None:
+    text = "Firm,employees\nGood,1\n=Bad,x\nWorse\n"
+    options = ("--map", "Firm=name", "--errors", "rejected.csv")
+    assert bharat("import", "companies", file(folder, text), *options).code == 1
+    rejected = (folder / "rejected.csv").read_text(encoding="utf-8")
+    assert rejected.splitlines() == [
+        "#line,#column,#reason,Firm,employees",
+        '3,employees,"expected `int`, got `str`",\'=Bad,x',
+        "4,,the row has 1 cells where the header has 2,Worse",
+    ]
+    corrected = rejected.replace(",x", ",7").replace("Worse", "Worse,")
+    assert bharat("import", "companies", file(folder, corrected, "again.csv"), *options).code == 0
+    assert names(admin) == ["=Bad", "Good", "Worse"]
+
+
+def test_bytes_that_could_not_be_read_are_in_the_rejected_file_as_they_were(
+    bharat: Bharat, folder: Path, admin: Caller
+) -> None:
+    (folder / "in.csv").write_bytes(b"name\ncaf\xe9\n")
+    assert bharat("import", "companies", "in.csv", "--errors", "rejected.csv").code == 1
+    assert (folder / "rejected.csv").read_bytes().splitlines()[1].endswith(b",caf\xe9")
+
+
+def test_a_script_reads_json(bharat: Bharat, folder: Path, admin: Caller) -> None:
+    outcome = bharat("import", "companies", file(folder, "name,employees\nAcme,x\nZeta,1\n"), "--json")
+    found = json.loads(outcome.out)
+    assert (outcome.code, found["created"], found["rejected"]) == (1, 1, 1)
+    assert found["errors"] == [{"line": 2, "column": "employees", "reason": "expected `int`, got `str`"}]
+
+
+def test_a_dry_run_does_everything_and_takes_it_back(bharat: Bharat, folder: Path, admin: Caller) -> None:
+    text = "name,parent\nChild,Parent\nParent,\nBad,Nowhere\n"
+    outcome = bharat("import", "companies", file(folder, text), "--dry-run", "--batch", "1")
+    assert outcome.code == 1
+    assert "dry run, nothing was changed: companies: 3 rows: 2 created" in outcome.out
+    assert names(admin) == []
+
+
+def test_a_dry_run_of_users_changes_nothing_either(bharat: Bharat, folder: Path, admin: Caller) -> None:
+    before = admin.get("/api/v1/users").json
+    assert bharat("import", "users", file(folder, "name,manager\nAsha,Mina\n"), "--dry-run").code == 0
+    assert admin.get("/api/v1/users").json == before
+
+
+def test_an_import_as_a_user_stays_within_the_role(
+    bharat: Bharat, folder: Path, crm: Site, organisation: UUID, admin: Caller
+) -> None:
+    assert bharat("pipeline", "init", "--org", "acme").code == 0
+    crm.user(organisation, Role.AGENT, name="Asha", email="asha@acme.example")
+    crm.user(organisation, Role.VIEWER, name="Vera", email="vera@acme.example")
+    path = file(folder, "name,owner\nMine,Asha\nHers,Vera\n")
+    assert bharat("import", "deals", path, "--as", "asha@acme.example").code == 1
+    assert names(admin, "deals") == ["Mine"]
+    refused = bharat("import", "deals", path, "--as", "vera@acme.example")
+    assert (refused.code, "does not hold the permission 'deals:import'" in refused.err) == (1, True)
+    refused = bharat("import", "users", path, "--as", "asha@acme.example")
+    assert (refused.code, "does not hold the permission 'users:import'" in refused.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("import", "companys", "in.csv"), 2, "there is no record type 'companys'; did you mean company?"),
+        (("import", "companies", "missing.csv"), 2, "missing.csv"),
+        (("import", "companies", "in.csv", "--org", "nobody"), 1, "there is no organisation 'nobody'; there are: acme"),
+        (("import", "companies", "in.csv", "--as", "x@y.example"), 1, "no active user with the address x@y.example"),
+        (("import", "companies", "in.csv", "--map", "name"), 2, "'name' is not COLUMN=FIELD"),
+        (("import", "companies", "in.csv", "--alias", "name:x"), 2, "--alias name:x is not FIELD:WORD=OTHER"),
+        (("import", "companies", "in.csv", "--date-format", "DD"), 1, "'DD' is not a date format"),
+        (("import", "companies", "in.csv", "--map", "nam=name"), 1, "the file has no column 'nam'; did you mean name?"),
+        (("export", "deals", "--filter", "stats=won"), 1, "did you mean 'status'?"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_mistake_is_told_in_a_line(
+    bharat: Bharat, folder: Path, admin: Caller, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    file(folder, "name\nAcme\n")
+    outcome = bharat(*arguments)
+    assert outcome.code == code, outcome.err
+    assert message in outcome.err
+    assert names(admin) == []
+
+
+def test_with_several_organisations_one_must_be_named(bharat: Bharat, folder: Path, crm: Site, admin: Caller) -> None:
+    crm.organisation("globex")
+    outcome = bharat("import", "companies", file(folder, "name\nAcme\n"))
+    assert (outcome.code, "say which organisation with --org; there are: acme, globex" in outcome.err) == (1, True)
+    assert bharat("import", "companies", "in.csv", "--org", "globex").code == 0
+    assert names(admin) == []
+
+
+def test_an_export_appears_when_it_is_complete(bharat: Bharat, folder: Path, admin: Caller) -> None:
+    bharat("import", "companies", file(folder, "name,sector\nAcme,retail\nZeta,other\n"))
+    assert bharat("export", "companies", "--filter", "sector=retail", "--out", "out.csv").code == 0
+    assert [line.split(",")[2] for line in (folder / "out.csv").read_text().splitlines()] == ["name", "Acme"]
+    assert sorted(path.name for path in folder.glob("*out*")) == ["out.csv"]
+
+
+def test_an_export_as_a_user_holds_what_the_user_may_export(
+    bharat: Bharat, folder: Path, crm: Site, organisation: UUID, admin: Caller
+) -> None:
+    bharat("import", "companies", file(folder, "name\nAcme\n"))
+    crm.user(organisation, Role.AGENT, name="Asha", email="asha@acme.example")
+    for email, lines in (("asha@acme.example", 1), ("ada@acme.example", 2)):
+        bharat("export", "companies", "--as", email, "--out", "out.csv")
+        assert len((folder / "out.csv").read_text().splitlines()) == lines
