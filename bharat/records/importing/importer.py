@@ -36,6 +36,9 @@ from bharat.records.tables import TEAM, USER
 MOST_PASSES = 30
 """How deep rows of one file may build on each other, when they stand in the worst order."""
 
+MOST_PARAMETERS = 30_000
+"""In one statement; SQLite takes 32,766."""
+
 Units = Callable[[], AbstractContextManager[Unit]]
 
 
@@ -151,6 +154,10 @@ class Importer:
 
     def _check_key(self, plan: Plan, key: Sequence[str]) -> None:
         filled = {column.target.name for column in plan.columns} | {target.name for target in plan.defaults.values()}
+        if len(key) * self._options.batch > MOST_PARAMETERS:
+            raise _invalid(
+                "batch", f"a batch of {self._options.batch} rows is too large for a key of {len(key)} fields"
+            )
         for name in key:
             if name not in self._records.resource.by_name:
                 raise _invalid("key", f"{name} can't be a key; use a field of {self._records.resource.name} itself")

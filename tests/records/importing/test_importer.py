@@ -100,6 +100,11 @@ def test_a_mapped_column_fills_another_field_and_may_fill_several(desk: Desk) ->
         ("name", {"key": ("size",)}, "company has no field 'size'"),
         ("name,parent.employees", {}, "can't be looked for by 'employees'; use id or name"),
         ("name", {"batch": 0}, "the batch must have 1 to 10000 rows"),
+        (
+            "name,employees,revenue,revenue_currency",
+            {"batch": 10_000, "key": ("name", "employees", "revenue", "revenue_currency")},
+            "a batch of 10000 rows is too large for a key of 4 fields",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
