@@ -81,7 +81,8 @@ class Database(Protocol):
         """Open a unit of work. With `None` only platform tables can be named.
 
         Leaving the block commits; an exception rolls back. Raises `Unavailable` when the database does not answer
-        or stays busy past its time-out; nothing has been changed then."""
+        or stays busy past its time-out: nothing has been changed then, except that a connection lost during the commit
+        itself leaves open whether it took place. An idempotency key tells the caller who asks again."""
         ...
 
     def read(self, organisation_id: UUID | None) -> Reader:
