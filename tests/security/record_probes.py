@@ -388,7 +388,7 @@ class RecordProbes:
             yield self._probe(
                 operation, caller, "POST", path, "import", query="key=" + title, headers=csv,
                 raw=file(**{title: f"{row.word} {title}", f"custom.{CUSTOM}": self._word(caller, place if reached else None)}),
-                then=lambda _, row=row, reached=reached: self._kept(row, changed=reached),
+                then=lambda answer, row=row, reached=reached: self._kept(answer, row, changed=reached),
             )  # fmt: skip
         for one in self.type.fields:
             if not isinstance(one, Reference) or one.read_only or one.to in ("user", "team"):
@@ -416,7 +416,9 @@ class RecordProbes:
                     ),
                 )  # fmt: skip
 
-    def _kept(self, row: Row, *, changed: bool) -> str | None:
+    def _kept(self, answer: testing.Result, row: Row, *, changed: bool) -> str | None:
+        if answer.status_code < 400 and not changed and answer.json["created"] != 1:
+            return f"it tells that there is a row which the caller may not reach: {answer.text[:300]}"
         organisation = self.world.organisations[self.world.organisation_of(row.place)]
         reader = self.world.site.app.database.read(organisation)
         found = self.records.queries.one(reader, None, row.id, deleted=None)

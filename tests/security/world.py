@@ -324,7 +324,7 @@ def _fill(world: World) -> None:
         try:
             world.site.app.permissions.check_scopes(scopes)
         except Exception:
-            scopes = ["audit:read"]  # the type it is about is not enabled
+            scopes = ["users:import"]  # the type it is about is not enabled
         world.credentials[name] = {"Authorization": f"Bearer {world.new_key(owner, scopes)[1]}"}
     for slug in world.organisations:
         world.new_invitation(slug)
@@ -336,6 +336,23 @@ def _fill(world: World) -> None:
         world.rows[name] = []
         made = [world.new_row(name, place, deleted=deleted) for place in PLACES for deleted in (False, True)]
         world.rows[name] = made
+    _refer_to_what_is_hidden(world)
+
+
+def _refer_to_what_is_hidden(world: World) -> None:
+    """The agent has a record that refers to one it can't see: the id is in its own record, the title is not for it."""
+    for records in world.types:
+        for one in records.resource.type.fields:
+            if not isinstance(one, Reference) or one.to in ("user", "team", records.resource.name):
+                continue
+            if not (records.resource.owned and world.kit.records(one.to).resource.owned):
+                continue
+            hidden = world.new_row(one.to, "other", minimal=True)
+            world.secrets.forget(hidden.id)
+            mine = world.new_row(records.resource.name, "own", minimal=True)
+            with world.writing("acme") as unit:
+                records.writer.update(unit, None, mine.id, {one.name: str(hidden.id)}, None)
+            return
 
 
 def _sorted(all: Sequence[Records]) -> list[Records]:

@@ -174,14 +174,17 @@ class Batches:
             if self._matcher.optional:
                 return None
             raise Invalid("the key is empty")
-        found = there.get(key, ())
+        # What the caller does not reach is not there for it: a refusal would tell that it is.
+        found = [record for record in there.get(key, ()) if self._reaches(record)]
         if len(found) > 1:
             raise Conflict(f"{len(found)} {self._resource.label.lower()} records have this key; use their ids")
-        if found and self._principal is not None:
-            owner, team = found[0].get("owner_id"), found[0].get("team_id")
-            if not reaches(self._principal, self._visibility, owner_id=owner, team_id=team):
-                raise Conflict("a record with this key exists and is not yours to change")
         return found[0] if found else None
+
+    def _reaches(self, record: Record) -> bool:
+        if self._principal is None:
+            return True
+        owner, team = record.get("owner_id"), record.get("team_id")
+        return reaches(self._principal, self._visibility, owner_id=owner, team_id=team)
 
     def _buffered(self, unit: BufferedUnit, draft: Draft, found: Record | None) -> tuple[Outcome, Record]:
         waiting, run = unit.waiting, unit.run

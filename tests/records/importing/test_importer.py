@@ -348,7 +348,8 @@ def test_an_agent_can_not_import_for_another(desk: Desk, people: People) -> None
 def test_an_agent_can_not_update_a_strangers_record_by_its_key(desk: Desk, people: People, do: Actions) -> None:
     do.create("deal", people.stranger, name="Theirs", email="x@y.example")
     _, faults = desk.run("deal", "name,email\nMine,x@y.example\n", people.agent, key=("email",))
-    assert faults == [(2, "", "a record with this key exists and is not yours to change")]
+    # The same as creating one would: a key that is unique can be tried there too.
+    assert faults == [(2, "email", "another deal has this email already")]
     assert desk.rows("deal", "name") == [("Theirs",)]
 
 
