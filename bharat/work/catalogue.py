@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from bharat.contracts.errors import PluginError
 from bharat.contracts.work import CronEntry, GiveUp, JobContext, JobSpec, Subscriber
 from bharat.work.events import event_of
+from bharat.work.payload import checked
 from bharat.work.schedule import Schedule
 from bharat.work.tables import events
 
@@ -34,8 +35,9 @@ class Catalogue:
     def of(
         cls, jobs: Iterable[JobSpec], subscribers: Iterable[Subscriber] = (), cron: Iterable[CronEntry] = ()
     ) -> Catalogue:
-        """Raises `PluginError` for a name that is taken or malformed, a schedule or zone that can't be read, or a cron
-        entry whose job nobody declared."""
+        """Raises `PluginError` for a name that is malformed, a kind that is taken, a schedule or zone that can't be read, and
+        a payload that a job can't have. That cron entries have different names and jobs that exist is seen to where
+        plugins are loaded (`bharat.plugins`)."""
         kinds: dict[str, JobSpec] = {}
         for spec in jobs:
             _add(kinds, spec)
@@ -49,12 +51,9 @@ class Catalogue:
             carriers.append((subscriber, _add(kinds, _carrier(subscriber))))
         entries: list[tuple[CronEntry, Schedule]] = []
         for entry in cron:
-            if any(entry.name == other.name for other, _ in entries):
-                raise PluginError(f"two cron entries are called {entry.name!r}; each needs a name of its own")
-            if entry.job not in kinds:
-                raise PluginError(f"the cron entry {entry.name!r} starts the job {entry.job!r}, which nobody declares")
             _check_name("cron entry", entry.name)
             try:
+                checked(entry.payload, "its payload")
                 entries.append((entry, Schedule(entry.schedule, entry.timezone)))
             except ValueError as error:
                 raise PluginError(f"the cron entry {entry.name!r}: {error}") from None

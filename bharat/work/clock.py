@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 PUNCTUAL = timedelta(minutes=1)
 """A tick found up to so late is on time: also an entry that skips what was missed runs it."""
+RETRY = timedelta(seconds=10)
+"""An entry that failed is left alone for so long, and is still on time afterwards."""
 AT_MOST = 100
 """Of missed ticks `CatchUp.ALL` runs the latest hundred."""
 
@@ -52,13 +54,22 @@ class CronClock:
         self._stopping = threading.Event()
 
     def look(self) -> int:
-        """Enqueue what is due now; how many ticks this clock made jobs."""
+        """Enqueue what is due now; how many ticks this clock made jobs.
+
+        What one entry raises is logged, and holds up no other. Raises `Unavailable`."""
         now: datetime = self._database.read(None).scalar(self._now)
         made = 0
         for entry, schedule in self._catalogue.cron:
-            if now >= self._next.get(entry.name, now):
+            if now < self._next.get(entry.name, now):
+                continue
+            try:
                 made += self._deal_with(entry, schedule, now)
                 self._next[entry.name] = next(schedule.after(now))
+            except Unavailable:
+                raise
+            except Exception:
+                log.exception("the cron entry %s failed; trying again in %s", entry.name, RETRY)
+                self._next[entry.name] = now + RETRY
         return made
 
     def run(self, poll: timedelta = timedelta(seconds=1)) -> None:

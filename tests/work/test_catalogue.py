@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -39,8 +40,9 @@ def test_subscribers_have_a_kind_of_job_and_their_queue() -> None:
         ([spec(time_limit=timedelta(0))], [], [], "some time"),
         ([], [subscriber(), subscriber()], [], "two jobs are of the kind 'on:test.index'"),
         ([], [subscriber("test.index", "Deal *")], [], "write 'deal.*'"),
-        ([spec()], [], [cron(), cron()], "two cron entries are called 'test.entry'"),
-        ([spec()], [], [cron(job="test.other")], "which nobody declares"),
+        ([spec()], [], [cron(name="Test Entry")], "'Test Entry' is misnamed"),
+        ([spec()], [], [cron(payload={"price": Decimal(1)})], "'test.entry': its payload is not JSON"),
+        ([spec()], [], [cron(payload={"name": "\0"})], "'test.entry': its payload holds a NUL"),
         ([spec()], [], [cron(schedule="hourly")], "'test.entry': 'hourly' is not a schedule"),
         ([spec()], [], [cron(timezone="Berlin")], "'test.entry': 'Berlin' is not a time zone"),
     ],

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
 
+from bharat.contracts.database import Unit
+from bharat.contracts.errors import Unavailable
 from bharat.contracts.work import CatchUp, CronEntry
 from bharat.data import BharatDatabase
 from bharat.testing.platform import ShiftableClock
 from bharat.testing.suite import together
 from bharat.work.catalogue import Catalogue
-from bharat.work.clock import CronClock
+from bharat.work.clock import RETRY, CronClock, _record
 from bharat.work.tables import cron_ticks
 from tests.work.small import all_jobs, spec
 
@@ -151,7 +154,46 @@ def test_a_clock_that_fails_midway_leaves_neither_tick_nor_job(
     clock.advance(MINUTE)
     with monkeypatch.context() as patched:
         patched.setattr("bharat.work.clock._record", lambda *arguments: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            cron.look()
+        assert cron.look() == 0
     assert (ticks(database), list(all_jobs(database))) == ([], [])
+    clock.advance(RETRY)
     assert cron.look() == 1
+
+
+def one_bad_entry(database: BharatDatabase, error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> CronClock:
+    """A clock of three entries, the second of which raises."""
+    cron = clock_of(database, *(replace(entry(), name=f"test.{name}") for name in ("first", "second", "third")))
+    cron.look()
+
+    def record(unit: Unit, name: str, tick: datetime, job_id: UUID) -> None:
+        if name == "test.second":
+            raise error("it can't be")
+        _record(unit, name, tick, job_id)
+
+    monkeypatch.setattr("bharat.work.clock._record", record)
+    return cron
+
+
+def test_an_entry_that_fails_holds_up_no_other_and_is_tried_again_after_a_while(
+    database: BharatDatabase, clock: ShiftableClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    cron = one_bad_entry(database, RuntimeError, monkeypatch)
+    clock.advance(MINUTE)
+    assert [cron.look() for _ in range(2)] == [2, 0]
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
+        "the cron entry test.second failed; trying again in 0:00:10"
+    ]
+    monkeypatch.setattr("bharat.work.clock._record", _record)
+    clock.advance(RETRY)
+    assert cron.look() == 1
+
+
+def test_a_database_that_does_not_answer_ends_the_look(
+    database: BharatDatabase, clock: ShiftableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cron = one_bad_entry(database, Unavailable, monkeypatch)
+    clock.advance(MINUTE)
+    with pytest.raises(Unavailable):
+        cron.look()
+    monkeypatch.setattr("bharat.work.clock._record", _record)
+    assert cron.look() == 2
