@@ -117,11 +117,11 @@ class Queries:
         cursor = None
         if len(rows) > selection.limit:
             part, row = rows[selection.limit - 1]
-            key = [msgspec.to_builtins(value) for value in row[len(names) :]]
+            key = [msgspec.to_builtins(row[place]) for place in self._key_columns(order, names)[1]]
             cursor = self._cursors.write(context, [part, *key])
             del rows[selection.limit :]
         total = self.count(reader, principal, selection, verb=verb) if selection.total else None
-        # The sort key lies behind the fields that are shown.
+        # What is needed of the sort key and not shown lies behind the fields that are.
         return Page([dict(zip(names, row)) for _, row in rows], cursor, total)  # noqa: B905
 
     def every(
@@ -280,14 +280,27 @@ class Queries:
         nulls: Sequence[bool] | None,
         names: Sequence[str],
     ) -> sa.Select[Any]:
-        shown: Mapping[str, Any] = dict(zip(self._resource.names, self._resource.columns, strict=True))
-        keys = [key.column.label(f"key{number}") for number, key in enumerate(order.keys)]
-        statement = self._limited(sa.select(*(shown[name] for name in names), *keys), selection, visibility)
+        columns, _ = self._key_columns(order, names)
+        statement = self._limited(sa.select(*columns), selection, visibility)
         if (within := order.within(part)) is not None:
             statement = statement.where(within)
         if nulls is not None:
             statement = statement.where(order.after(part, nulls))
         return statement.order_by(*order.by(part)).limit(sa.bindparam("row_limit", type_=sa.Integer))
+
+    def _key_columns(self, order: Order, names: Sequence[str]) -> tuple[list[sa.ColumnElement[Any]], list[int]]:
+        """The columns of a page, and where among them the values of the sort key are: a key that is shown is fetched once,
+        because turning a page of ids into UUIDs takes a tenth of a list's time."""
+        shown: Mapping[str, Any] = dict(zip(self._resource.names, self._resource.columns, strict=True))
+        columns: list[sa.ColumnElement[Any]] = [shown[name] for name in names]
+        places: list[int] = []
+        for number, key in enumerate(order.keys):
+            place = next((at for at, column in enumerate(columns) if column is key.column), None)
+            if place is None:
+                place = len(columns)
+                columns.append(key.column.label(f"key{number}"))
+            places.append(place)
+        return columns, places
 
     def _one(self, visibility: Visibility, deleted: bool | None, lock: bool) -> sa.Select[Any]:
         table = self._resource.table
