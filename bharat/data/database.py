@@ -54,6 +54,9 @@ class BharatDatabase:
         # SQLite has one writer. Within the process they queue here: a greenlet that yields inside a write would
         # otherwise meet the others' BEGIN and hold the whole process until the busy time-out.
         self._writer = threading.Lock()
+        # Threads and greenlets that have a unit open. A second one inside would wait for a lock or a connection that
+        # only they can give back.
+        self._writing: set[int] = set()
         self._reading = (
             self.engine.execution_options(isolation_level="AUTOCOMMIT") if self.dialect == "postgresql" else self.engine
         )
@@ -62,11 +65,21 @@ class BharatDatabase:
         return DatabaseReader(self, organisation_id)
 
     @contextmanager
-    def write(self, organisation_id: UUID | None, actor: Actor) -> Iterator[DatabaseUnit]:
-        opened = self._sqlite_write() if self.dialect == "sqlite" else self._postgresql_write(organisation_id)
-        with opened as (connection, at):
-            unit = DatabaseUnit(connection, organisation_id, actor, at)
-            yield unit
+    def write(self, organisation_id: UUID | None, actor: Actor, *, wait: bool = True) -> Iterator[DatabaseUnit]:
+        here = threading.get_ident()
+        if here in self._writing:
+            raise RuntimeError(
+                "a unit of work is open here already, and a second one would wait for it for ever: use the open one, or call "
+                "sessions, locks and limits before the first use of it (`Route.before`)"
+            )
+        opened = self._sqlite_write(wait) if self.dialect == "sqlite" else self._postgresql_write(organisation_id)
+        self._writing.add(here)
+        try:
+            with opened as (connection, at):
+                unit = DatabaseUnit(connection, organisation_id, actor, at)
+                yield unit
+        finally:
+            self._writing.discard(here)
         callbacks = unit.callbacks
         if self.wake is not None:
             callbacks = [*(partial(self.wake, *job) for job in unit.woken), *callbacks]
@@ -115,9 +128,10 @@ class BharatDatabase:
         raise AssertionError("unreachable")
 
     @contextmanager
-    def _sqlite_write(self) -> Iterator[tuple[sa.Connection, datetime]]:
-        deadline = time.monotonic() + self._busy_timeout.total_seconds()
-        if not self._writer.acquire(timeout=self._busy_timeout.total_seconds()):
+    def _sqlite_write(self, wait: bool) -> Iterator[tuple[sa.Connection, datetime]]:
+        patience = self._busy_timeout.total_seconds() if wait else 0
+        deadline = time.monotonic() + patience
+        if not self._writer.acquire(timeout=patience):
             raise Unavailable("The database is busy writing; try again shortly.")
         try:
             with _translated(), self.engine.connect() as connection:

@@ -110,6 +110,9 @@ def _scope(statement: sa.Executable, platform: bool) -> sa.Executable:
         # The common case, at half the price: no statement inside, so nothing below it changes.
         clone = statement._generate()
         limiter.select(clone)
+    # SQLAlchemy notes on a clone what it was cloned from; the original is what the clone is remembered under, and would
+    # never be let go.
+    clone.__dict__.pop("_is_clone_of", None)
     _scopes[clone] = Scope(limiter.limited, limiter.platform_access, limiter.writes)
     return cast(sa.Executable, clone)
 
