@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import traceback
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
@@ -15,6 +14,7 @@ from bharat.contracts.database import Unit
 from bharat.contracts.errors import BharatError, Unavailable
 from bharat.contracts.work import GiveUp, JobContext, JobSpec, Retry
 from bharat.work import backoff
+from bharat.work.failure import describe, origin
 from bharat.work.keeper import Keeper
 from bharat.work.leases import Attempt, Leases
 
@@ -126,16 +126,25 @@ class Runner:
 
     def _fail(self, attempt: Attempt, error: BaseException) -> None:
         last = isinstance(error, GiveUp) or attempt.number >= attempt.max_attempts
-        delay = error.delay if isinstance(error, Retry) and error.delay is not None else backoff.delay(attempt.number)
-        retry = None if last else max(delay, timedelta(0))
-        if not self._leases.fail(attempt, describe(error), retry):
+        try:
+            told, retry = describe(error), None if last else _wait(attempt, error)
+            held = self._leases.fail(attempt, told, retry)
+        except Unavailable:
+            raise
+        except Exception as unrecorded:
+            # An error that can't be written down, or a wait that no calendar holds, is a failure none the less.
+            log.error("the error of job %s %s could not be noted:\n%s", attempt.kind, attempt.id, origin(unrecorded))
+            told, retry = type(error).__name__, None if last else backoff.delay(attempt.number)
+            held = self._leases.fail(attempt, told, retry)
+        if not held:
             log.warning("job %s %s failed, but was no longer this worker's", attempt.kind, attempt.id)
         elif not isinstance(error, Retry):
             then = "it is dead now" if retry is None else f"next attempt in {retry.total_seconds():.1f} s"
             # A BharatError says all there is to say; of anything else the log keeps where it came from.
-            trace = None if isinstance(error, BharatError) else error
-            log.error("job %s %s attempt %d failed: %s; %s", attempt.kind, attempt.id, attempt.number, describe(error),
-                      then, exc_info=trace)  # fmt: skip
+            where = "" if isinstance(error, BharatError) else f"\n{origin(error)}"
+            log.error(
+                "job %s %s attempt %d failed: %s; %s%s", attempt.kind, attempt.id, attempt.number, told, then, where
+            )
 
 
 class _Run:
@@ -195,13 +204,8 @@ class _Run:
         self.finished = True
 
 
-def describe(error: BaseException) -> str:
-    """What a person may read of an error. Only Bharat's own messages are meant to be read; others may quote a secret, so
-    that of them it is the type and the place."""
-    if isinstance(error, BharatError):
-        return str(error)[:500]
-    if isinstance(error, TimeoutError) and error.__traceback__ is None:
-        return str(error)
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" in {frames[-1].name}, {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}"
+def _wait(attempt: Attempt, error: BaseException) -> timedelta:
+    """How long until the next attempt: as long as the job asked for, else a while."""
+    if isinstance(error, Retry) and error.delay is not None:
+        return max(error.delay, timedelta(0))
+    return backoff.delay(attempt.number)

@@ -75,7 +75,7 @@ def test_other_queues_and_unknown_kinds_are_left_alone(database: BharatDatabase,
 
 
 def fail(job: JobContext) -> None:
-    raise RuntimeError("the secret is 1234")
+    raise RuntimeError("no")
 
 
 def test_a_failed_job_waits_and_is_tried_again_until_it_is_dead(
@@ -98,14 +98,61 @@ def test_a_failed_job_waits_and_is_tried_again_until_it_is_dead(
     assert runner.run_due(["default"]) == 0
 
 
-def test_an_error_is_noted_by_type_and_place_and_never_in_its_own_words(
+def call_a_partner(job: JobContext) -> None:
+    try:
+        raise ConnectionError(f"refused for {job.payload['url']}")
+    except ConnectionError as error:
+        raise RuntimeError(f"no answer from {job.payload['url']}") from error
+
+
+def test_an_error_is_noted_and_logged_by_type_and_place_and_never_in_its_own_words(
     database: BharatDatabase, runner_of: RunnerOf, caplog: pytest.LogCaptureFixture
 ) -> None:
-    kind = spec(fail)
-    job_id = add(database, kind)
+    kind = spec(call_a_partner)
+    job_id = add(database, kind, {"url": "https://partner.example/?token=hunter2"})
     runner_of(kind).run(job_id)
     (error,) = row_of(database, job_id).errors
-    assert error["error"].startswith("RuntimeError in fail, test_worker.py:")
+    assert error["error"].startswith("RuntimeError in call_a_partner, test_worker.py:")
+    for told in ("RuntimeError", "ConnectionError", "in call_a_partner", "test_worker.py"):
+        assert told in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+@pytest.mark.parametrize("words", ["they answered \x00", "they answered \ud800"])
+def test_an_error_in_words_that_no_database_stores_is_noted_without_them(
+    database: BharatDatabase, runner_of: RunnerOf, words: str
+) -> None:
+    def give_up(job: JobContext) -> None:
+        raise GiveUp(words)
+
+    kind = spec(give_up)
+    job_id = add(database, kind)
+    assert runner_of(kind).run_due(["default"]) == 1
+    row = row_of(database, job_id)
+    assert (row.state, row.errors[0]["error"]) == ("dead", "they answered \ufffd")
+
+
+class Unspeakable(BharatError):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("error", "noted"),
+    [(Unspeakable(), "Unspeakable"), (Retry("in the year 10000", delay=timedelta(days=3_000_000)), "Retry")],
+)
+def test_an_error_that_cant_be_recorded_is_a_plain_failure(
+    database: BharatDatabase, clock: ShiftableClock, runner_of: RunnerOf, error: Exception, noted: str
+) -> None:
+    def run(job: JobContext) -> None:
+        raise error
+
+    kind = spec(run)
+    job_id = add(database, kind)
+    assert runner_of(kind).run_due(["default"]) == 1
+    row = row_of(database, job_id)
+    assert (row.state, row.errors[0]["error"]) == ("scheduled", noted)
+    assert row.run_at <= clock.now() + backoff.bound(1)
 
 
 def test_the_message_of_an_error_meant_for_people_is_noted(database: BharatDatabase, runner_of: RunnerOf) -> None:
