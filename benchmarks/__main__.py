@@ -18,8 +18,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("what", nargs="?", choices=("api", "growth", "startup", "all"), default="api")
     parser.add_argument("--rows", type=int, help="contacts in the table: 100000 for api, 1000000 for growth")
-    parser.add_argument("--requests", type=int, help="requests a round: 1000 for api, 300 for growth")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds, of which medians are taken (%(default)s)")
+    parser.add_argument("--requests", type=int, default=100, help="requests a round (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=15, help="rounds, of which medians are taken (%(default)s)")
     parser.add_argument("--database", choices=("sqlite", "postgresql", "both"), default="both")
     options = parser.parse_args(arguments)
     databases = ("sqlite", "postgresql") if options.database == "both" else (options.database,)
@@ -29,14 +29,14 @@ def main(arguments: list[str] | None = None) -> int:
         folder = Path(name)
         if options.what in ("api", "all"):
             goals += api.run(
-                databases, options.rows or 100_000, options.requests or 1000, options.rounds, _made(folder / "api")
+                databases, options.rows or 100_000, options.requests, options.rounds, _made(folder / "api")
             )
         if options.what in ("growth", "all"):
             goals += growth.run(
-                databases, options.rows or 1_000_000, options.requests or 300, options.rounds, _made(folder / "growth")
+                databases, options.rows or 1_000_000, options.requests, options.rounds, _made(folder / "growth")
             )
         if options.what in ("startup", "all"):
-            startup.run(options.rounds, _made(folder / "startup"))
+            startup.run(min(options.rounds, 5), _made(folder / "startup"))
     return verdict(goals)
 
 

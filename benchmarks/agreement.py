@@ -12,11 +12,11 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from bharat.data.engine import parse_url
 from benchmarks.contenders import Running
 from benchmarks.dataset import Dataset
 from benchmarks.load import Unexpected
 from benchmarks.workload import NEW, fetch, list_path, long_ago
+from bharat.data.engine import parse_url
 
 HEADERS = (
     "x-content-type-options", "referrer-policy", "cross-origin-opener-policy", "x-frame-options",

@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bharat_local_servers.ports import free_port
-
 from benchmarks.dataset import Dataset
 from benchmarks.load import Unexpected, read_answer
+from bharat_local_servers.ports import free_port
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 60.0

@@ -10,14 +10,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
-from bharat_local_servers import Postgres
-
 from benchmarks import contenders
 from benchmarks.contenders import Running, running
 from benchmarks.dataset import Dataset, database_server, prepared
 from benchmarks.load import RequestFactory, cpu_of, drive, request
 from benchmarks.report import Goal, say, table
 from benchmarks.workload import fetch, list_path, long_ago
+from bharat_local_servers import Postgres
 
 FEW = 10_000
 MOST = 1.5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 import time
@@ -10,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_TICK = os.sysconf("SC_CLK_TCK")
 RequestFactory = Callable[[int], bytes]
 
 
@@ -103,15 +101,17 @@ def _more(connection: socket.socket) -> bytes:
 
 
 def cpu_of(pid: int) -> float:
-    """User and system seconds of a process and all its descendants that live."""
-    total = 0.0
+    """Seconds that a process and all its descendants that live have run, in user and system mode, to the microsecond.
+
+    The clock ticks of /proc/PID/stat are 10 ms, a tenth of what a short round takes."""
+    total = 0
     for each in family(pid):
         try:
-            fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+            for thread in Path(f"/proc/{each}/task").iterdir():
+                total += int((thread / "schedstat").read_text().split()[0])
         except FileNotFoundError:
             continue
-        total += (int(fields[11]) + int(fields[12])) / _TICK
-    return total
+    return total / 1e9
 
 
 def memory_of(pid: int) -> float:

@@ -1,3 +1,4 @@
+# mypy: disable-error-code="import-untyped, misc"
 """API keys as a REST framework authentication class. It also says for whom the transaction works."""
 
 from __future__ import annotations

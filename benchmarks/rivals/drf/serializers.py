@@ -1,3 +1,4 @@
+# mypy: disable-error-code="import-untyped, misc"
 """What goes in and out."""
 
 from __future__ import annotations

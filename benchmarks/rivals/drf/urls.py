@@ -1,3 +1,4 @@
+# mypy: disable-error-code="import-untyped, misc"
 """Where they answer."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# mypy: disable-error-code="import-untyped, misc"
 """The three requests."""
 
 from __future__ import annotations

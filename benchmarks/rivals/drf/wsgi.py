@@ -1,3 +1,4 @@
+# mypy: disable-error-code="import-untyped, misc"
 """The application that gunicorn serves."""
 
 from __future__ import annotations
