@@ -114,7 +114,7 @@ class Batches:
                 raise
             with unit.savepoint():
                 made = reference.create(unit, name.text)
-            reference.names.find(unit, [name])
+            reference.names.learn(unit, [name])
             return made
 
     def _together(self, unit: Unit, drafts: Sequence[Draft], done: Done) -> None:

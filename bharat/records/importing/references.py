@@ -27,9 +27,10 @@ from bharat.records.resource import Resource
 from bharat.records.tables import TEAM, USER
 
 REMEMBERED = 10_000
-"""Names kept from batch to batch, the least recently used forgotten first."""
+"""Names kept from batch to batch, the least recently used forgotten first. A batch may need more: then more are kept."""
 
 Scope = UUID | None
+Key = tuple[str, Scope]
 
 
 class Unresolved(ValueError):
@@ -67,7 +68,7 @@ class Names:
         self.to = to
         self._by = by
         self._scope = scope
-        self._cache: OrderedDict[tuple[str, Scope], list[UUID]] = OrderedDict()
+        self._cache: OrderedDict[Key, list[UUID]] = OrderedDict()
         visible = None
         if resource is not None:
             self._id: sa.Column[Any] = resource.table.c.id
@@ -88,40 +89,45 @@ class Names:
         if visible is not None:
             self._where.append(visible)
 
-    def find(self, reader: Reader, names: Iterable[Name]) -> None:
-        """Look up what is not known yet, in one statement. Call it before `resolve`."""
-        unknown = [name for name in names if (name.key, name.scope) not in self._cache]
+    def find(self, reader: Reader, names: Sequence[Name]) -> None:
+        """Look up a batch's names, those not known yet in one statement. Call it before `resolve`, once for each batch: every
+        name of the batch is then kept until the next call, however many there are."""
+        for name in names:
+            if (key := _key(name)) in self._cache:
+                self._cache.move_to_end(key)
+        while len(self._cache) > REMEMBERED:
+            self._cache.popitem(last=False)
+        self.learn(reader, names)
+
+    def learn(self, reader: Reader, names: Iterable[Name]) -> None:
+        """Look up names that are not known yet, and forget none: a target was made in the middle of a batch."""
+        unknown = [name for name in names if _key(name) not in self._cache]
         wanted = {name.key: name.text.strip() for name in unknown if _id(name.text) is None}
         ids = {id for name in unknown if (id := _id(name.text)) is not None}
-        found: dict[tuple[str, Scope], list[UUID]] = {}
         within = self._within if self._within is not None else sa.null()
+        found: dict[Key, list[UUID]] = {}
         for part in _parts(sorted(wanted)):
             select = sa.select(self._id, within, *self._columns).where(*self._where, self._called(part, wanted))
             for id, scope, *values in map(tuple, reader.rows(select)):
-                for text in {value.casefold() for value in values if value is not None} & wanted.keys():
+                # Of this part only: who has a name in two parts is found twice.
+                for text in {value.casefold() for value in values if value is not None} & set(part):
                     found.setdefault((text, None), []).append(id)
                     if scope is not None:
                         found.setdefault((text, scope), []).append(id)
         for part in _parts(sorted(ids)):
             for (id,) in map(tuple, reader.rows(sa.select(self._id).where(*self._where, self._id.in_(part)))):
                 found.setdefault((str(id), None), []).append(id)
-        for key, values in found.items():
-            self._cache[key] = values
-        while len(self._cache) > max(REMEMBERED, len(found)):
-            self._cache.popitem(last=False)
+        self._cache.update(found)
 
     def resolve(self, name: Name) -> UUID:
         """The id. Raises `Unresolved` with the reason."""
-        given = _id(name.text)
-        key = str(given) if given is not None else name.key
-        scope = None if given is not None else name.scope
-        found = self._cache.get((key, scope))
+        key = _key(name)
+        found = self._cache.get(key)
         shown = name.text.strip()
         if not found:
-            among = f" in that {_noun(self._scope)}" if scope is not None else ""
-            how = "with the id" if given is not None else f"whose {self._by} is" if self._by else "named"
+            among = f" in that {_noun(self._scope)}" if key[1] is not None else ""
+            how = "with the id" if _id(shown) is not None else f"whose {self._by} is" if self._by else "named"
             raise Unresolved(f"there is no {self._label} {how} {shown!r}{among}", missing=True)
-        self._cache.move_to_end((key, scope))
         if len(found) > 1:
             more = f"name the {_noun(self._scope)} too, or use the id" if self._scope else "use the id"
             raise Unresolved(f"{len(found)} {self._label} records are called {shown!r}: {more}", missing=False)
@@ -133,10 +139,6 @@ class Names:
         # SQLite's lower() knows ASCII only: a name as it is written is found in any script.
         written = [texts[key] for key in keys]
         return sa.or_(*(sa.or_(column.in_(written), sa.func.lower(column).in_(keys)) for column in self._columns))
-
-    def learn(self, text: str, id: UUID) -> None:
-        """A record of this name was just written."""
-        self._cache.pop((text.strip().casefold(), None), None)
 
 
 def scope_of(resource: Resource | None, row: Mapping[str, Attribute]) -> str | None:
@@ -170,6 +172,12 @@ def _of_accounts(to: str, by: str | None) -> tuple[sa.Column[Any], Sequence[sa.C
     table = users if to == USER else teams
     assert to in (USER, TEAM)
     return table.c.id, columns, table.c.get("deleted_at")
+
+
+def _key(name: Name) -> Key:
+    """Under what a name is kept: an id is the same within anything."""
+    given = _id(name.text)
+    return (name.key, name.scope) if given is None else (str(given), None)
 
 
 def _id(text: str) -> UUID | None:
