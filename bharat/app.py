@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,7 @@ class Bharat:
         )
         self.fences = DatabaseFences(self.database)
         self.schema = schema_of(plugins)
-        self.readiness = Readiness(Migrator(self.schema, engine_options(config)), self.clock)
+        self.readiness = Readiness(Migrator(self.schema, replace(engine_options(config), pool_size=1)), self.clock)
         self._built: list[Any] = []
         try:
             for capability in Capability:

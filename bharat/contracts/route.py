@@ -18,7 +18,12 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 @dataclass(frozen=True, slots=True)
 class Public:
-    """Anyone may call; the handler must hold a reason in its docstring."""
+    """Anyone may call; the handler must hold a reason in its docstring.
+
+    `recognises`: the handler wants to know who calls, if anybody. Else no credentials are looked at, so that the route
+    answers while the stores of sessions and keys are away."""
+
+    recognises: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +177,9 @@ class Route:
     status: int = 200
     errors: tuple[int, ...] = ()
     replays: bool = True
+    before: Handler | None = None
+    """Called after authorisation and before the unit of work can be open, for what must not happen inside one: counting
+    against a limit, taking a lease, changing a session. With an `Idempotency-Key` the unit is open before `handler` runs."""
     max_bytes: int | None = None
     """Largest JSON body in bytes; `None`: `server.max_body`."""
     body_required: bool = True

@@ -14,10 +14,10 @@ from bharat.contracts.application import Application
 from bharat.contracts.errors import Malformed, Problem, TooLarge, Unauthenticated, UnsupportedMediaType
 from bharat.contracts.principal import Principal
 from bharat.contracts.route import Cookie, Needs, Public, Response, Route, Stream
-from bharat.web.callers import Authenticator, authenticate, cookie_name
+from bharat.web.callers import SAFE_METHODS, Authenticator, authenticate, cookie_name, refuse_foreign_origin
 from bharat.web.decode import BodyDecoder, decode_query
 from bharat.web.idempotency import Idempotency, Remembered
-from bharat.web.request import Network, WebRequest
+from bharat.web.request import Network, WebRequest, body_of
 
 JSON = "application/json"
 _JSON_TYPES = frozenset({JSON, "application/merge-patch+json"})
@@ -70,6 +70,7 @@ class Endpoint:
         self._route = route
         self._handler = route.handler
         self._public = isinstance(route.access, Public)
+        self._recognises = not isinstance(route.access, Public) or route.access.recognises
         self._permission = route.access.permission if isinstance(route.access, Needs) else None
         self._streamed = route.body if isinstance(route.body, Stream) else None
         self._decoder = BodyDecoder(route.body) if route.body is not None and self._streamed is None else None
@@ -81,7 +82,10 @@ class Endpoint:
     def respond(self, req: falcon.Request, resp: falcon.Response, **path: Any) -> None:
         shared = self._shared
         request = WebRequest(shared.app, req, path, shared.options.trusted_proxies)
-        request.caller, request.session_token = self._admit(req, request)
+        if self._recognises:
+            request.caller, request.session_token = self._admit(req, request)
+        elif req.method not in SAFE_METHODS:
+            refuse_foreign_origin(req, shared.options.public_url)
         if self._permission is not None:
             shared.permissions.require(request.principal, self._permission)
         if self._parses_query:
@@ -95,31 +99,33 @@ class Endpoint:
             self._check_stream(req, self._streamed)
             request.max_bytes = self._streamed.max_bytes
         key = req.get_header("Idempotency-Key") if self._may_replay and request.caller is not None else None
+        if self._route.before is not None:
+            self._route.before(request)
         try:
-            if key is None:
-                answer = self._handler(request)
-                request.finish()
-            else:
-                remembered = shared.idempotency.begin(request, key, raw)
-                if remembered is not None:
-                    self._replay(resp, remembered)
-                    return
-                answer = self._handler(request)
-                answer = self._store(request, key, answer)
-                request.finish()
+            remembered = None if key is None else shared.idempotency.begin(request, key, raw)
+            if remembered is not None:
+                self._replay(resp, remembered)
+                return
+            # Encoded before the commit: an answer that can't be sent must not follow a change that was made.
+            answer = self._encoded(self._handler(request))
+            if key is not None:
+                headers = {name: answer.headers[name] for name in _REPLAYED_HEADERS if name in answer.headers}
+                kept = Remembered(self._status(answer), headers, answer.body or b"")
+                shared.idempotency.keep(request, key, kept)
+            request.finish()
         except BaseException as error:
             request.abandon(error)
             raise
-        self._send(req, resp, answer)
+        self._send(resp, answer)
 
     def _admit(self, req: falcon.Request, request: WebRequest) -> tuple[Principal | None, str | None]:
         shared = self._shared
         try:
             caller, token = authenticate(req, shared.authenticator, shared.cookie, shared.options.public_url)
         except Unauthenticated:
-            # A dead cookie must not keep anybody from the login page; it may not do more there than no cookie.
+            # A dead cookie must not keep anybody from logging in or out; it may do no more there than no cookie.
             if self._public:
-                return None, None
+                return None, next(iter(req.get_cookie_values(shared.cookie) or ()), None)
             raise
         if caller is None:
             if not self._public:
@@ -134,7 +140,7 @@ class Endpoint:
             raise UnsupportedMediaType(f"Send the body as {JSON}.")
         if length is not None and length > self._max_body:
             raise TooLarge(f"The body is larger than the {self._max_body} bytes this endpoint takes.")
-        raw: bytes = req.bounded_stream.read(self._max_body + 1)
+        raw: bytes = body_of(req).read(self._max_body + 1)
         if len(raw) > self._max_body:
             raise TooLarge(f"The body is larger than the {self._max_body} bytes this endpoint takes.")
         if length is not None and len(raw) < length:
@@ -149,15 +155,6 @@ class Endpoint:
         if stream.max_bytes is not None and (req.content_length or 0) > stream.max_bytes:
             raise TooLarge(f"The content is larger than the {stream.max_bytes} bytes this endpoint takes.")
 
-    def _store(self, request: WebRequest, key: str, answer: Any) -> Response:
-        response = answer if isinstance(answer, Response) else Response(answer)
-        encoded = self._encode(response.body)
-        status = self._status(response)
-        headers = {name: response.headers[name] for name in _REPLAYED_HEADERS if name in response.headers}
-        self._shared.idempotency.keep(request, key, Remembered(status, headers, encoded))
-        response.body = encoded
-        return response
-
     @staticmethod
     def _replay(resp: falcon.Response, remembered: Remembered) -> None:
         resp.status = remembered.status
@@ -166,13 +163,16 @@ class Endpoint:
             resp.content_type = JSON
             resp.data = remembered.body
 
-    def _send(self, req: falcon.Request, resp: falcon.Response, answer: Any) -> None:
-        if not isinstance(answer, Response):
-            resp.status = self._route.status if self._route.returns is not None else 204
-            if self._route.returns is not None:
-                resp.content_type = JSON
-                resp.data = self._encode(answer)
-            return
+    def _encoded(self, answer: Any) -> Response:
+        """The handler's answer with its body in bytes; `None` for none."""
+        response = answer if isinstance(answer, Response) else Response(answer)
+        if response.chunks is not None or (response.body is None and self._route.returns is None):
+            return response
+        if not isinstance(response.body, bytes):
+            response.body = self._shared.encoder.encode(response.body)
+        return response
+
+    def _send(self, resp: falcon.Response, answer: Response) -> None:
         resp.status = status = self._status(answer)
         for name, value in answer.headers.items():
             resp.set_header(name, value)
@@ -181,15 +181,12 @@ class Endpoint:
         if answer.chunks is not None:
             resp.content_type = answer.content_type or "application/octet-stream"
             resp.stream = answer.chunks
-        elif status not in (204, 304) and (answer.body is not None or self._route.returns is not None):
+        elif status not in (204, 304) and answer.body is not None:
             resp.content_type = answer.content_type or JSON
-            resp.data = self._encode(answer.body)
+            resp.data = answer.body
 
     def _status(self, response: Response) -> int:
         return response.status or (self._route.status if self._route.returns is not None else 204)
-
-    def _encode(self, value: Any) -> bytes:
-        return value if isinstance(value, bytes) else self._shared.encoder.encode(value)
 
     def _set_cookie(self, resp: falcon.Response, cookie: Cookie) -> None:
         secure = self._shared.options.secure

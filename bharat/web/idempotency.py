@@ -94,7 +94,11 @@ class Idempotency:
         if not 1 <= len(key) <= 255 or not all("!" <= character <= "~" for character in key):
             raise Malformed("Idempotency-Key must be 1 to 255 printable ASCII characters without spaces.")
         principal = request.principal
-        fingerprint = hashlib.sha256(b"\0".join((request.method.encode(), request.target.encode(), raw))).digest()
+        # What the caller may see is part of the question: an answer is not repeated to somebody who has since lost a role.
+        may = f"{principal.role.value} {sorted(map(str, principal.team_ids))} {sorted(principal.scopes or ())}"
+        fingerprint = hashlib.sha256(
+            b"\0".join((may.encode(), request.method.encode(), request.target.encode(), raw))
+        ).digest()
         now = request.app.clock.now()
         names = {"by_user": principal.user_id, "by_key": key}
         lock = _lock_number(principal.organisation_id, principal.user_id, key)
@@ -109,7 +113,8 @@ class Idempotency:
             raise conflict
         if found.fingerprint != fingerprint:
             raise KeyReused(
-                "This Idempotency-Key was used for a request with another path, query or body; choose a new key."
+                "This Idempotency-Key was used for a request with another path, query or body, or before your permissions "
+                "changed; choose a new key."
             )
         return Remembered(found.status, dict(found.headers or {}), found.body or b"")
 

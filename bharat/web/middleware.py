@@ -53,7 +53,9 @@ class Surroundings:
                 resp.set_header(name, value)
         seconds = time.perf_counter() - req.context.started
         status = falcon.http_status_to_code(resp.status)
-        self._metrics.count(req.method, req.uri_template or "(none)", status, seconds)
+        # Anybody can send a method of their own making; each would be a series for ever.
+        method = req.method if req.method in falcon.HTTP_METHODS else "other"
+        self._metrics.count(method, req.uri_template or "(none)", status, seconds)
         if access_log.isEnabledFor(logging.INFO):
             access_log.info(
                 "%s %s %d %.1f ms",

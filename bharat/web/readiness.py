@@ -47,5 +47,7 @@ class Readiness:
         except Exception as error:
             return f"The database does not answer ({type(error).__name__})."
         self._migrated = not pending
+        if self._migrated:
+            self._migrator.close()  # its connection is one of few, and is not needed again
         names = ", ".join(f"{item.plugin} {item.revision}" for item in pending)
         return f"Migrations are pending ({names}): run `bharat migrate`." if pending else ""

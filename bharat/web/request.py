@@ -22,7 +22,7 @@ class WebRequest:
     """See `bharat.contracts.route.Request`. Lives for one call; the unit of work is opened on first use."""
 
     __slots__ = (
-        "_opened", "_reader", "_req", "_unit", "app", "body", "caller", "id", "max_bytes", "path", "query", "session_token",
+        "_ended", "_opened", "_reader", "_req", "_unit", "app", "body", "caller", "id", "max_bytes", "path", "query", "session_token",
         "trusted",
     )  # fmt: skip
 
@@ -39,6 +39,7 @@ class WebRequest:
         self.max_bytes: int | None = None
         self.trusted = trusted
         self._req = req
+        self._ended = False
         self._reader: Reader | None = None
         self._unit: Unit | None = None
         self._opened: AbstractContextManager[Unit] | None = None
@@ -75,6 +76,8 @@ class WebRequest:
     @property
     def unit(self) -> Unit:
         if self._unit is None:
+            if self._ended:
+                raise RuntimeError("the request's unit of work has ended: a streamed body can't write")
             caller = self.caller
             actor = caller.actor if caller else Actor(ActorKind.SYSTEM, None, self.id)
             self._opened = self.app.database.write(caller.organisation_id if caller else None, actor)
@@ -83,12 +86,14 @@ class WebRequest:
 
     def finish(self) -> None:
         """Commit what the handler did, if it did anything."""
+        self._ended = True
         opened, self._opened, self._unit = self._opened, None, None
         if opened is not None:
             opened.__exit__(None, None, None)
 
     def abandon(self, error: BaseException) -> None:
         """Roll back."""
+        self._ended = True
         opened, self._opened, self._unit = self._opened, None, None
         if opened is not None:
             opened.__exit__(type(error), error, error.__traceback__)
@@ -98,7 +103,7 @@ class WebRequest:
 
     def stream(self) -> Iterator[bytes]:
         received = 0
-        source = self._req.bounded_stream
+        source = body_of(self._req)
         while True:
             try:
                 chunk = source.read(CHUNK_SIZE)
@@ -113,6 +118,13 @@ class WebRequest:
         announced = self._req.content_length
         if announced is not None and received < announced:
             raise Malformed("The body ended before all of it arrived.")
+
+
+def body_of(req: falcon.Request) -> Any:
+    """The body's stream. One sent in chunks has no announced length, and the server ends it."""
+    if req.content_length is None and req.get_header("Transfer-Encoding"):
+        return req.stream
+    return req.bounded_stream
 
 
 def client_address(req: falcon.Request, trusted: Sequence[Network]) -> str:

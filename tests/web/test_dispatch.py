@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from falcon import testing
 
+from bharat.contracts.errors import Unavailable
+from bharat.contracts.route import Authenticated, Request, Response, Route, Stream
+from bharat.data.audit import audit_row, write_audit
+from bharat.web.dispatch import Dispatcher, WebOptions
+from bharat.web.metrics import Metrics
+from bharat.web.wsgi import falcon_app
 from tests.fixtures.application import PUBLIC_URL, Caller, Site
 
 VISITS = "/api/v1/site_visits"
@@ -113,3 +122,83 @@ def test_metrics_count_by_route_and_not_by_id(admin: Caller) -> None:
     page = admin.site.client.simulate_get("/metrics").text
     assert 'route="/api/v1/site_visits/{id:uuid}",status="200"} 1' in page
     assert made not in page
+
+
+def plain_route(handler: Any, **more: Any) -> Route:
+    return Route(
+        method=more.pop("method", "POST"), path="/probe", handler=handler, access=more.pop("access", Authenticated()),
+        summary="probe", tag="probe", operation_id="probe", **more,
+    )  # fmt: skip
+
+
+def mounted(site: Site, route: Route) -> None:
+    """Serve `route` beside the site's own."""
+    dispatcher = Dispatcher(
+        site.app, WebOptions(PUBLIC_URL, 1024), site.app.accounts.authenticator, site.app.permissions
+    )
+    site.client = testing.TestClient(
+        falcon_app(dispatcher, [*(each.item for each in site.app.routes()), route], Metrics())
+    )
+
+
+def test_an_answer_that_cannot_be_sent_follows_no_change(admin: Caller) -> None:
+    """The protected lines encode the answer before the unit commits."""
+
+    def write_and_answer_nonsense(request: Request) -> object:
+        write_audit(request.unit, audit_row(request.unit, request.unit.at, "probed", "probe", None, {}))
+        return object()
+
+    mounted(admin.site, plain_route(write_and_answer_nonsense, returns=dict))
+    assert admin.post("/probe").status_code == 500
+    entries = admin.get("/api/v1/audit").json["items"]
+    assert all(entry["action"] != "probed" for entry in entries)
+
+
+def test_a_streamed_body_cannot_begin_a_unit_that_nobody_ends(admin: Caller) -> None:
+    def streamed(request: Request) -> Response:
+        def chunks() -> Iterator[bytes]:
+            yield b"a"
+            request.unit.at  # noqa: B018 - asking is what is refused
+
+        return Response(chunks=chunks())
+
+    mounted(admin.site, plain_route(streamed, returns=Stream(("text/plain",))))
+    with pytest.raises(RuntimeError, match="has ended"):
+        admin.post("/probe")
+    assert admin.post(VISITS, BODY).status_code == 201
+
+
+def test_what_counts_goes_before_the_unit_with_and_without_a_key(admin: Caller) -> None:
+    """`Route.before`: inside the unit the database's counters would wait for the writer that holds it."""
+
+    def count(request: Request) -> None:
+        request.app.limits.hit("probe", limit=10, window=timedelta(minutes=1))
+
+    def write(request: Request) -> dict[str, str]:
+        write_audit(request.unit, audit_row(request.unit, request.unit.at, "probed", "probe", None, {}))
+        return {}
+
+    mounted(admin.site, plain_route(write, before=count, returns=dict[str, str]))
+    assert admin.post("/probe").status_code == 200
+    assert admin.post("/probe", headers={"Idempotency-Key": "k1"}).status_code == 200
+    assert admin.site.app.limits.peek("probe", limit=10).remaining == 8
+
+
+def test_public_routes_answer_while_the_stores_of_credentials_are_away(
+    admin: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise Unavailable("away")
+
+    monkeypatch.setattr(type(admin.site.app.accounts.authenticator), "by_api_key", away)
+    assert admin.get("/livez").status_code == 200
+    assert admin.get("/openapi.json").status_code == 200
+    assert admin.get(VISITS).status_code == 503
+
+
+def test_a_method_of_ones_own_is_counted_as_other(site: Site) -> None:
+    environ = testing.create_environ("/livez")
+    environ["REQUEST_METHOD"] = "FOO1"
+    site.client.app(environ, lambda *_: lambda _: None)
+    page = site.client.simulate_get("/metrics").text
+    assert "FOO1" not in page

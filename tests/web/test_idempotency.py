@@ -87,3 +87,11 @@ def test_after_a_day_a_key_is_new_again(admin: Caller, clock: OffsetClock) -> No
 @pytest.mark.parametrize("key", ["", "x" * 256, "with space"])
 def test_a_key_that_is_none_is_malformed(admin: Caller, key: str) -> None:
     assert send(admin, key)[0] == 400
+
+
+def test_an_answer_is_not_repeated_to_somebody_who_lost_a_role(admin: Caller) -> None:
+    """The protected line takes the role, teams and scopes into the fingerprint."""
+    manager = admin.site.user(admin.organisation_id, Role.MANAGER)
+    assert send(manager, "a1")[0] == 201
+    assert admin.patch(f"/api/v1/users/{manager.user_id}", {"role": "agent"}).status_code == 200
+    assert send(manager, "a1")[:2] == (422, None)
