@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 import bharat.accounts.permissions as permissions
 import bharat.records.export as exports
-import bharat.records.importing.batch as batch
+import bharat.records.importing.matching as matching
 import bharat.records.writer as writer
 from bharat.accounts.keys import live_keys, revoke_key
 from bharat.accounts.permissions import Permissions
@@ -147,7 +147,7 @@ MUTANTS = (
     Mutant("Writer.restore", _as_system(Writer, "restore"), ("restore_deal",)),
     Mutant("writer: reaches, who may be made the owner", _set(writer, "reaches", lambda *_, **__: True), ("create_deal", "update_deal")),
     Mutant("Lookups._reach, what may be referred to", _set(Lookups, "_reach", lambda *_: Visibility.ALL), ("create_deal",)),
-    Mutant("importing.batch: reaches, which rows an import finds", _set(batch, "reaches", lambda *_, **__: True), ("import_deals",)),
+    Mutant("importing.matching: rows_of, which rows an import finds", _set(matching, "rows_of", lambda *_: None), ("import_deals",)),
     Mutant("importing.references: row_filter, which names an import finds", _unfiltered_in("__init__"), ("import_deals",)),
     Mutant("export: the titles of what a record refers to", _set(exports, "_visible", lambda *_: None), ("export_contacts",)),
     Mutant("crm reports: row_filter in report", _unfiltered_in("report"), ("report_pipeline",)),

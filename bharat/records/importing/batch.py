@@ -9,10 +9,9 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from bharat.accounts.permissions import reaches
 from bharat.contracts.database import Unit
 from bharat.contracts.errors import Conflict, Invalid, NotFound, PreconditionFailed, Problem
-from bharat.contracts.principal import Principal, Visibility
+from bharat.contracts.principal import Principal
 from bharat.records.attributes import CUSTOM
 from bharat.records.collection import Records
 from bharat.records.importing.buffered import BufferedUnit, Refusal
@@ -57,7 +56,6 @@ class Batches:
         self,
         records: Records,
         principal: Principal | None,
-        visibility: Visibility,
         drafter: Drafter,
         matcher: Matcher | None,
         references: Sequence[Reference],
@@ -65,7 +63,6 @@ class Batches:
         self._resource = records.resource
         self._writer = records.writer
         self._principal = principal
-        self._visibility = visibility
         self._drafter = drafter
         self._matcher = matcher
         self._references = references
@@ -174,17 +171,10 @@ class Batches:
             if self._matcher.optional:
                 return None
             raise Invalid("the key is empty")
-        # What the caller does not reach is not there for it: a refusal would tell that it is.
-        found = [record for record in there.get(key, ()) if self._reaches(record)]
+        found = there.get(key, ())
         if len(found) > 1:
             raise Conflict(f"{len(found)} {self._resource.label.lower()} records have this key; use their ids")
         return found[0] if found else None
-
-    def _reaches(self, record: Record) -> bool:
-        if self._principal is None:
-            return True
-        owner, team = record.get("owner_id"), record.get("team_id")
-        return reaches(self._principal, self._visibility, owner_id=owner, team_id=team)
 
     def _buffered(self, unit: BufferedUnit, draft: Draft, found: Record | None) -> tuple[Outcome, Record]:
         waiting, run = unit.waiting, unit.run

@@ -99,8 +99,8 @@ class Importer:
         drafter = Drafter(plan, resource.money, self._options)
         key = plan.key or (("id",) if any(column.target.name == "id" for column in plan.columns) else ())
         self._check_key(plan, key)
-        matcher = Matcher(resource, key) if key else None
-        batches = Batches(self._records, self._principal, visibility, drafter, matcher, self._references(plan))
+        matcher = Matcher(resource, key, self._principal, visibility) if key else None
+        batches = Batches(self._records, self._principal, drafter, matcher, self._references(plan))
         counts = Counts(skipped_columns=list(plan.skipped))
         rows: Generator[Row] = self._counted(file, counts)
         for number in range(1, MOST_PASSES + 1):
