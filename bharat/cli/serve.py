@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Sequence
 from typing import NoReturn
 
 import click
@@ -19,48 +18,52 @@ from bharat.contracts.errors import BharatError
 @pass_runtime
 def serve(runtime: Runtime, *, bind: tuple[str, ...]) -> None:
     """Serve HTTP until SIGTERM. While a migration is pending, /readyz answers 503 and says which."""
-    _ = runtime.plugins  # what is wrong with the configuration is said here, in one line
     if not bind:
-        _refuse_taken(runtime.config.server.host, runtime.config.server.port)
-    _become_server(runtime, bind, reload=False)
+        runtime = _on_a_port(runtime)
+    _ = runtime.plugins  # what is wrong with the configuration is said here, in one line
+    _become(runtime, "bharat.server", *(part for address in bind for part in ("--bind", address)))
 
 
 @click.command()
-@click.option("--reload", is_flag=True, help="Start anew whenever a source file changes.")
+@click.option(
+    "--reload", is_flag=True, help="Start anew whenever a file of Bharat, of an enabled plugin or bharat.toml changes."
+)
 @pass_runtime
 def dev(runtime: Runtime, *, reload: bool) -> None:
     """Migrate, make a demo organisation if there is none, and serve with a worker in the same process."""
     from bharat.cli.demo import prepare_demo, welcome
 
+    runtime = _on_a_port(runtime)
     if runtime.plugins.worker_in_process is False:
         raise BharatError("`bharat dev` is for one node; in a cluster run `bharat serve` and `bharat worker`")
-    _refuse_taken(runtime.config.server.host, runtime.config.server.port)
     prepared = prepare_demo(runtime.config, runtime.plugins)
     click.echo(welcome(runtime.config, prepared))
     sys.stdout.flush()
-    _become_server(runtime, (), reload=reload)
+    _become(runtime, "bharat.server.reload" if reload else "bharat.server")
 
 
-def _refuse_taken(host: str, port: int) -> None:
-    """Say in one line that the address can't be listened on, before anything is prepared or promised."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
+def _on_a_port(runtime: Runtime) -> Runtime:
+    """A free port in the place of port 0: links, the greeting and the check of a request's origin must know it. Says in one
+    line that an address can't be listened on, before anything is prepared or promised."""
+    server = runtime.config.server
+    with socket.socket(socket.AF_INET6 if ":" in server.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
+            probe.bind((server.host, server.port))
         except OSError as error:
             raise BharatError(
-                f"can't listen on {host} port {port}: {error.strerror}; choose another port with "
+                f"can't listen on {server.host} port {server.port}: {error.strerror}; choose another port with "
                 "BHARAT_SERVER__PORT (`make run PORT=…`), or stop what listens there"
             ) from error
+        port = probe.getsockname()[1]
+    if server.port:
+        return runtime
+    fixed = Runtime(runtime.config_path, {**runtime.environ, "BHARAT_SERVER__PORT": str(port)})
+    fixed.builtins = runtime.builtins
+    return fixed
 
 
-def _become_server(runtime: Runtime, bind: Sequence[str], *, reload: bool) -> NoReturn:
-    arguments = [sys.executable, "-m", "bharat.server"]
-    if runtime.config_path is not None:
-        arguments += ["--config", str(runtime.config_path)]
-    for address in bind:
-        arguments += ["--bind", address]
-    if reload:
-        arguments.append("--reload")
-    os.execv(sys.executable, arguments)  # noqa: S606 - our own interpreter, no shell
+def _become(runtime: Runtime, module: str, *arguments: str) -> NoReturn:
+    config = ["--config", str(runtime.config_path)] if runtime.config_path is not None else []
+    command = [sys.executable, "-m", module, *config, *arguments]
+    os.execve(sys.executable, command, dict(runtime.environ))  # noqa: S606 - our own interpreter, no shell

@@ -1,7 +1,7 @@
 """`bharat.toml` and the environment, read once into one frozen, validated `Config`: defaults < file < environment."""
 
 from bharat.config.fields import Decoded, Row, Setting, decode, settings_of
-from bharat.config.load import find_file, load
+from bharat.config.load import find_file, load, places
 from bharat.config.secret import HiddenText, Secret, shown
 from bharat.config.sections import Accounts, Choice, Config, Database, Log, Server, Worker
 from bharat.config.sources import Raw
@@ -23,6 +23,7 @@ __all__ = [
     "decode",
     "find_file",
     "load",
+    "places",
     "settings_of",
     "shown",
 ]

@@ -43,19 +43,24 @@ _CAPABILITIES = frozenset(capability.value for capability in Capability)
 _HEADS = frozenset({*_TOP, *SECTIONS, *_CAPABILITIES, "plugin"})
 
 
-def find_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
-    """The file to read: `path`, else `$BHARAT_CONFIG`, else `bharat.toml` in `$BHARAT_HOME` (`.bharat` when that is unset) or in the
-    current folder, if it exists."""
-    if path is None and environ.get("BHARAT_CONFIG"):
-        path = Path(environ["BHARAT_CONFIG"])
+def places(path: Path | None, environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Where the file is looked for, first come first read: `path`, else `$BHARAT_CONFIG`, else `bharat.toml` in `$BHARAT_HOME`
+    (`.bharat` when that is unset), then in the current folder."""
     if path is not None:
-        if not path.is_file():
-            raise ConfigError(f"there is no configuration file {path}: correct --config or BHARAT_CONFIG")
-        return path
-    home = Path(environ.get("BHARAT_HOME") or DEFAULT_HOME)
-    for candidate in (home / "bharat.toml", Path("bharat.toml")):
+        return (path,)
+    if environ.get("BHARAT_CONFIG"):
+        return (Path(environ["BHARAT_CONFIG"]),)
+    return (Path(environ.get("BHARAT_HOME") or DEFAULT_HOME) / "bharat.toml", Path("bharat.toml"))
+
+
+def find_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """The first of the `places` that is there. Raises `ConfigError` when a file that was named is not."""
+    named = path is not None or bool(environ.get("BHARAT_CONFIG"))
+    for candidate in places(path, environ):
         if candidate.is_file():
             return candidate
+        if named:
+            raise ConfigError(f"there is no configuration file {candidate}: correct --config or BHARAT_CONFIG")
     return None
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import psycopg.waiting
 from gunicorn.app.base import BaseApplication
+from gunicorn.errors import AppImportError
 
 from bharat.app import Bharat, load_plugins
 from bharat.config import Config, load
+from bharat.contracts.errors import BharatError
 from bharat.server.logs import configure
+from bharat.server.worker import DrainingWorker
 from bharat.work.service import Worker
 
 log = logging.getLogger("bharat.server")
@@ -28,10 +32,9 @@ GRACE = 30
 class Server(BaseApplication):
     """One listener, one gevent worker: Socket.IO's long-polling can be pinned to it, and more capacity is more of them."""
 
-    def __init__(self, config: Config, *, bind: Sequence[str], reload: bool) -> None:
+    def __init__(self, config: Config, *, bind: Sequence[str]) -> None:
         self._config = config
         self._bind = list(bind) or [f"{config.server.host}:{config.server.port}"]
-        self._reload = reload
         self._app: Bharat | None = None
         self._worker: Worker | None = None
         super().__init__()
@@ -39,13 +42,12 @@ class Server(BaseApplication):
     def load_config(self) -> None:
         settings: dict[str, Any] = {
             "bind": self._bind,
-            "worker_class": "gevent",
+            "worker_class": DrainingWorker,
             "workers": 1,
             "worker_connections": 1000,
             "timeout": int(self._config.server.request_timeout) + 30,
             "graceful_timeout": GRACE,
             "keepalive": 75,
-            "reload": self._reload,
             # The control socket lies in the home directory, where two masters steal it from each other.
             "control_socket_disable": True,
             # The heartbeat file must not touch a disk, which may be full, slow or read-only.
@@ -66,14 +68,23 @@ class Server(BaseApplication):
         if psycopg.waiting.wait is psycopg.waiting.wait_c:
             raise RuntimeError("psycopg was imported before the monkey-patching and would block every greenlet")
         configure(self._config.log)
-        self._app = Bharat(self._config, load_plugins(self._config))
-        return self._app.wsgi()
+        try:
+            self._app = Bharat(self._config, load_plugins(self._config))
+            return self._app.wsgi()
+        except BharatError as error:
+            # Gunicorn says the text of this one, without a traceback, and ends.
+            raise AppImportError(f"bharat: error: {error}") from error
 
     def _start(self) -> None:
         assert self._app is not None
         if self._app.plugins.worker_in_process:
             self._worker = Worker(self._app)
             self._worker.start()
+
+    def drain(self) -> None:
+        """From now on `/readyz` says no, so that a balancer that asks on a connection it has looks elsewhere."""
+        if self._app is not None:
+            self._app.readiness.draining = True
 
     def _stop(self) -> None:
         worker, self._worker = self._worker, None
@@ -85,13 +96,17 @@ class Server(BaseApplication):
 
 
 def serve(arguments: Sequence[str]) -> int:
-    """Serve until SIGTERM or SIGINT; the exit code. Arguments: `--config FILE`, `--bind ADDRESS` (repeatable), `--reload`."""
+    """Serve until SIGTERM or SIGINT; the exit code, 2 for a wrong configuration. Arguments: `--config FILE`, `--bind ADDRESS`
+    (repeatable)."""
     parser = argparse.ArgumentParser(prog="python -m bharat.server")
     parser.add_argument("--config", type=Path)
     parser.add_argument("--bind", action="append", default=[])
-    parser.add_argument("--reload", action="store_true")
     options = parser.parse_args(arguments)
-    config = load(options.config, os.environ)
+    try:
+        config = load(options.config, os.environ)
+    except BharatError as error:
+        sys.stderr.write(f"bharat: error: {error}\n")
+        return 2
     configure(config.log)
-    Server(config, bind=options.bind, reload=options.reload).run()
+    Server(config, bind=options.bind).run()
     return 0

@@ -4,86 +4,26 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from bharat_local_servers import free_port
 from tests.packaging.distributions import ROOT
+from tests.server.process import Running, clean_environment
 
-DEADLINE = 60
 
-
-class Running:
-    """`make run` in a process group of its own, on a free port, with its data in `home`."""
-
-    def __init__(self, home: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.output = home.with_suffix(f".{self.port}.log")
-        # This test's own environment stands in for .venv, as installed: the stamp is a file that is there.
-        command = [
-            "make",
-            "run",
-            f"VENV={sys.prefix}",
-            "RUN_STAMP=Makefile",
-            f"PORT={self.port}",
-            f"BHARAT_HOME={home}",
-        ]
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("BHARAT_", "MAKE"))}
-        with self.output.open("wb") as log:
-            self.process = subprocess.Popen(
-                command, cwd=ROOT, env=environ, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-            )
-
-    @property
-    def said(self) -> str:
-        return self.output.read_text(encoding="utf-8")
-
-    def answers(self, path: str) -> bool:
-        try:
-            with urllib.request.urlopen(self.url + path, timeout=5) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            return False
-
-    def until(self, condition: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + DEADLINE
-        while not condition():
-            if time.monotonic() > deadline:
-                pytest.fail(f"not within {DEADLINE} s: {what}\n{self.said}")
-            time.sleep(0.05)
-
-    def started(self) -> Running:
-        self.until(lambda: self.process.poll() is not None or self.answers("/api/health"), "the server answers")
-        assert self.process.poll() is None, self.said
-        return self
-
-    @property
-    def members(self) -> list[int]:
-        """The processes of its group that still live."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except (OSError, ValueError):
-                continue
-            if entry.name.isdigit() and fields[2] == str(self.process.pid) and fields[0] != "Z":
-                found.append(int(entry.name))
-        return found
-
-    def end(self) -> None:
-        if self.process.poll() is None or self.members:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+def run_make(home: Path) -> Running:
+    """`make run` on a free port, with its data in `home`."""
+    port = free_port()
+    # This test's own environment stands in for .venv, as installed: the stamp is a file that is there.
+    command = ["make", "run", f"VENV={sys.prefix}", "RUN_STAMP=Makefile", f"PORT={port}", f"BHARAT_HOME={home}"]
+    output = home.with_suffix(f".{port}.log")
+    return Running(command, url=f"http://127.0.0.1:{port}", cwd=ROOT, environ=clean_environment(), output=output)
 
 
 @pytest.fixture
@@ -91,8 +31,9 @@ def make_run(tmp_path: Path) -> Iterator[Callable[[], Running]]:
     running: list[Running] = []
 
     def start() -> Running:
-        running.append(Running(tmp_path / "home"))
-        return running[-1].started()
+        running.append(run_make(tmp_path / "home"))
+        running[-1].started()
+        return running[-1]
 
     yield start
     for one in running:
@@ -114,15 +55,7 @@ def test_it_serves_the_crm_with_a_demo_organisation(make_run: Callable[[], Runni
         assert json.load(answer)["items"], "the demo organisation has sample deals"
 
 
-def terminate(server: Running) -> None:
-    server.process.send_signal(signal.SIGTERM)
-
-
-def press_ctrl_c(server: Running) -> None:
-    os.killpg(server.process.pid, signal.SIGINT)  # a terminal sends it to the whole foreground group
-
-
-@pytest.mark.parametrize("stop", [terminate, press_ctrl_c])
+@pytest.mark.parametrize("stop", [Running.terminate, Running.press_ctrl_c])
 def test_it_stops_leaving_no_process_and_no_noise(
     make_run: Callable[[], Running], stop: Callable[[Running], None]
 ) -> None:
@@ -138,7 +71,7 @@ def test_it_stops_leaving_no_process_and_no_noise(
 def test_started_again_it_has_its_data_and_the_same_login(make_run: Callable[[], Running], tmp_path: Path) -> None:
     first = make_run()
     login = (tmp_path / "home" / "demo-login.json").read_text()
-    terminate(first)
+    first.terminate()
     first.until(lambda: not first.members, "every process of it has ended")
     assert json.loads(login)["password"] in make_run().said
     assert (tmp_path / "home" / "demo-login.json").read_text() == login
