@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -11,6 +10,7 @@ import click
 
 from bharat.cli.base import Runtime, pass_runtime
 from bharat.cli.parameters import pairs, type_called
+from bharat.cli.whole_file import whole_file
 
 
 @click.command("export")
@@ -48,17 +48,6 @@ def export(
             for chunk in chunks:
                 sys.stdout.buffer.write(chunk)
             return
-        _write_whole(out, chunks)
+        with whole_file(out) as file:
+            file.writelines(chunks)
     click.echo(f"wrote {out}", err=True)
-
-
-def _write_whole(path: Path, chunks: Iterator[bytes]) -> None:
-    """The file appears when it is complete: one that breaks off must not look like all there is."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            for chunk in chunks:
-                file.write(chunk)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

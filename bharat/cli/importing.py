@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
+from stat import S_ISREG
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from bharat.cli.base import Runtime, pass_runtime, show_json
 from bharat.cli.parameters import pairs, type_called
+from bharat.cli.whole_file import whole_file
 
 if TYPE_CHECKING:
     from bharat.app import Bharat
@@ -83,17 +86,20 @@ def import_(
     with runtime.application() as app, ExitStack() as stack:
         organisation_id = organisation_called(app.database, org)
         principal = user_with_address(app.database, organisation_id, as_email) if as_email else None
+        name = type_ if type_ in USERS else type_called(app, type_)
         csv_file = CsvFile(_chunks(file), encoding=chosen.encoding, delimiter=chosen.delimiter)
+        if errors is not None:
+            _refuse_loss(file, csv_file.header, errors, chosen)
         actor = principal.actor if principal else SYSTEM
         open_unit: Callable[[], AbstractContextManager[Unit]] = lambda: app.database.write(organisation_id, actor)  # noqa: E731 - one expression, passed on
-        told = stack.enter_context(_rejected_rows(errors, csv_file.header))
+        told = stack.enter_context(_rejected_rows(errors, csv_file))
         line = _ProgressLine(file, csv_file)
         try:
             if chosen.dry_run:
                 with _taken_back(open_unit) as units:
-                    counts = _run(app, type_, principal, chosen, csv_file, units, told.add, line.show)
+                    counts = _run(app, name, principal, chosen, csv_file, units, told.add, line.show)
             else:
-                counts = _run(app, type_, principal, chosen, csv_file, open_unit, told.add, line.show)
+                counts = _run(app, name, principal, chosen, csv_file, open_unit, told.add, line.show)
         finally:
             line.clear()
     _report(type_, counts, told.shown, chosen, errors, as_json)
@@ -120,7 +126,7 @@ def _options(**given: Any) -> ImportOptions:
 
 def _run(
     app: Bharat,
-    type_: str,
+    name: str,
     principal: Principal | None,
     options: ImportOptions,
     file: CsvFile,
@@ -131,11 +137,11 @@ def _run(
     from bharat.records.importing import Importer
     from bharat.records.importing.users import import_users
 
-    if type_ in USERS:
+    if name in USERS:
         if principal is not None:
             app.permissions.require(principal, "users:import")
         return import_users(file, units, options, rejected=rejected, progress=progress)
-    importer = Importer(app.records, type_called(app, type_), principal, options)
+    importer = Importer(app.records, name, principal, options)
     return importer.run(file, units, rejected=rejected, progress=progress)
 
 
@@ -168,15 +174,42 @@ class _Told:
             self._write(rejected)
 
 
+def _refuse_loss(file: IO[bytes], header: Sequence[str], errors: Path, options: ImportOptions) -> None:
+    """A file of rejected rows may be replaced by those that are rejected again: the others are records by then. Any other
+    file, and one that is only tried out, holds what is nowhere else. Raises `click.UsageError`."""
+    from bharat.records.importing.rejects import holds_rejected_rows
+
+    if not _is_same(file, errors):
+        return
+    if options.dry_run:
+        raise click.UsageError(
+            "a dry run would leave only the rejected rows of the file; write --errors to another file"
+        )
+    if not holds_rejected_rows(header):
+        raise click.UsageError(
+            f"--errors {errors} is the file to be imported, and only its rejected rows would be left; name another file"
+        )
+
+
+def _is_same(file: IO[bytes], path: Path) -> bool:
+    """Whether both are one file, by whatever names and links: standard input has none."""
+    try:
+        there = path.stat()
+        return S_ISREG(there.st_mode) and os.path.samestat(os.fstat(file.fileno()), there)
+    except OSError:
+        # There is no such file yet, or what is read is no file.
+        return False
+
+
 @contextmanager
-def _rejected_rows(path: Path | None, header: Sequence[str]) -> Iterator[_Told]:
+def _rejected_rows(path: Path | None, source: CsvFile) -> Iterator[_Told]:
     from bharat.records.importing.rejects import RejectedRows
 
     if path is None:
         yield _Told(None)
         return
-    with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        yield _Told(RejectedRows(file, header).add)
+    with whole_file(path) as file, closing(RejectedRows(file, source)) as rows:
+        yield _Told(rows.add)
 
 
 class _ProgressLine:

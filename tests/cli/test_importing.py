@@ -77,6 +77,76 @@ def test_the_file_of_rejected_rows_can_be_corrected_and_imported(bharat: Bharat,
     assert names(admin) == ["=Bad", "Good", "Worse"]
 
 
+def test_a_file_of_rejected_rows_is_replaced_by_what_is_rejected_still(
+    bharat: Bharat, folder: Path, admin: Caller
+) -> None:
+    options = ("--errors", "rejected.csv")
+    bharat("import", "companies", file(folder, "name,employees\nAcme,x\nZeta,y\nGood,1\n"), *options)
+    rejected = (folder / "rejected.csv").read_text()
+    file(folder, rejected.replace("Acme,x", "Acme,7"), "rejected.csv")
+    (folder / "rejected.csv").chmod(0o600)
+    (folder / "link.csv").symlink_to("rejected.csv")
+    outcome = bharat("import", "companies", "rejected.csv", "--errors", "link.csv")
+    assert (outcome.code, "1 created, 0 updated, 0 unchanged, 1 rejected" in outcome.out) == (1, True)
+    assert [line.rpartition('",')[2] for line in (folder / "rejected.csv").read_text().splitlines()[1:]] == ["Zeta,y"]
+    assert (folder / "rejected.csv").stat().st_mode & 0o777 == 0o600
+    assert (folder / "link.csv").is_symlink()
+    assert sorted(path.name for path in folder.glob(".*part")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "message"),
+    [
+        ("name\nAcme\n", (), "is the file to be imported, and only its rejected rows would be left"),
+        ("#line,#column,#reason,name\n2,,,Acme\n", ("--dry-run",), "a dry run would leave only the rejected rows"),
+    ],
+)
+def test_rows_that_are_nowhere_else_are_not_overwritten_by_the_rejected_ones(
+    bharat: Bharat, folder: Path, admin: Caller, text: str, more: tuple[str, ...], message: str
+) -> None:
+    path = file(folder, text)
+    (folder / "other.csv").hardlink_to(folder / path)
+    for errors in (path, "other.csv"):
+        outcome = bharat("import", "companies", path, "--errors", errors, *more)
+        assert (outcome.code, message in outcome.err) == (2, True), outcome.err
+    assert ((folder / path).read_text(), names(admin)) == (text, [])
+
+
+@pytest.mark.parametrize(
+    ("type", "text", "code"),
+    [
+        ("companys", "name\nAcme\n", 2),
+        ("companies", "nam\nAcme\n", 1),
+        ("companies", 'name,employees\nAcme,x\n"Zeta,1\n', 1),
+    ],
+)
+def test_an_import_that_breaks_off_leaves_the_file_of_rejected_rows_as_it_was(
+    bharat: Bharat, folder: Path, admin: Caller, type: str, text: str, code: int
+) -> None:
+    file(folder, "kept", "rejected.csv")
+    assert bharat("import", type, file(folder, text), "--errors", "rejected.csv").code == code
+    assert (folder / "rejected.csv").read_text() == "kept"
+    assert sorted(path.name for path in folder.glob(".*part")) == []
+
+
+def test_rejected_rows_come_back_with_the_options_of_their_file(bharat: Bharat, folder: Path, admin: Caller) -> None:
+    (folder / "in.csv").write_bytes("name|employees\nCafé|x\n".encode("cp1252"))
+    options = ("--encoding", "cp1252", "--delimiter", "|", "--errors", "rejected.csv")
+    assert bharat("import", "companies", "in.csv", *options).code == 1
+    rejected = (folder / "rejected.csv").read_bytes()
+    (folder / "rejected.csv").write_bytes(rejected.replace(b"|x", b"|7"))
+    assert bharat("import", "companies", "rejected.csv", *options).code == 0
+    assert names(admin) == ["Café"]
+
+
+def test_rejected_rows_may_go_to_what_is_no_file(bharat: Bharat, folder: Path, admin: Caller) -> None:
+    path = file(folder, "name,employees\nAcme,x\n")
+    assert bharat("import", "companies", path, "--errors", "/dev/null").code == 1
+    assert Path("/dev/null").is_char_device()
+    refused = bharat("import", "companies", path, "--errors", "nowhere/rejected.csv")
+    assert (refused.code, "can't write nowhere/rejected.csv: No such file or directory" in refused.err) == (2, True)
+
+
 def test_bytes_that_could_not_be_read_are_in_the_rejected_file_as_they_were(
     bharat: Bharat, folder: Path, admin: Caller
 ) -> None:

@@ -19,6 +19,8 @@ MAX_LINE = 1024 * 1024
 """Longest line in bytes."""
 MAX_COLUMNS = 500
 DELIMITERS = ",;\t|"
+_MARK = 4
+"""Bytes to look at for a byte order mark."""
 
 _SURROGATE = re.compile("[\udc80-\udcff]")
 _ACCEPTED = ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp1252", "iso8859-1", "iso8859-15", "ascii", "mac-roman")
@@ -48,11 +50,16 @@ class CsvFile:
     """Reads the header at once and the rows as they are asked for.
 
     `encoding` defaults to UTF-8, or what a byte order mark says; `delimiter` to the commonest of comma, semicolon, tab
-    and bar in the header. Raises `CsvError`."""
+    and bar in the header; both are attributes then. Raises `CsvError`."""
 
     def __init__(self, chunks: Iterable[bytes], *, encoding: str | None = None, delimiter: str | None = None) -> None:
         self.bytes_read = 0
-        self._lines = self._texts(_lines(self._counted(chunks), encoding))
+        source = self._counted(chunks)
+        start = b""
+        while len(start) < _MARK and (chunk := next(source, None)) is not None:
+            start += chunk
+        self.encoding = _encoding(start, encoding)
+        self._lines = self._texts(_lines(_as_utf8(itertools.chain([start], source), self.encoding)))
         first = next(self._lines, "")
         if not first.strip():
             raise CsvError("the file is empty: its first line must name the columns", 1)
@@ -122,11 +129,11 @@ def fault_of(cell: str) -> str | None:
     return None
 
 
-def _lines(chunks: Iterable[bytes], encoding: str | None) -> Iterator[bytes]:
-    """Lines with their ends, in UTF-8. They end at line feeds only: a lone CR may stand inside a quoted cell."""
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines with their ends. They end at line feeds only: a lone CR may stand inside a quoted cell."""
     rest = b""
     number = 0
-    for chunk in _as_utf8(chunks, encoding):
+    for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             number += 1
@@ -137,27 +144,26 @@ def _lines(chunks: Iterable[bytes], encoding: str | None) -> Iterator[bytes]:
         yield rest
 
 
-def _as_utf8(chunks: Iterable[bytes], encoding: str | None) -> Iterator[bytes]:
-    """The bytes recoded to UTF-8 without a byte order mark; UTF-8 passes as it is, faults included."""
+def _as_utf8(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    """The bytes recoded to UTF-8 without a byte order mark; UTF-8 passes as it is, faults included. The first chunk holds the
+    whole mark, if there is one."""
     source = iter(chunks)
-    first = b""
-    while len(first) < 4 and (chunk := next(source, None)) is not None:
-        first += chunk
-    name = _encoding(first, encoding)
-    if name == "utf-8":
-        yield first.removeprefix(codecs.BOM_UTF8)
+    if encoding == "utf-8":
+        yield next(source, b"").removeprefix(codecs.BOM_UTF8)
         yield from source
         return
-    decoder = codecs.getincrementaldecoder(name)("strict")
+    decoder = codecs.getincrementaldecoder(encoding)("strict")
     number = 1
     try:
-        for position, chunk in enumerate(itertools.chain([first], source)):
+        for position, chunk in enumerate(source):
             text = decoder.decode(chunk)
             number += text.count("\n")
             yield text.removeprefix("\ufeff" if position == 0 else "").encode()
         yield decoder.decode(b"", final=True).encode()
     except UnicodeError as error:
-        raise CsvError(f"this is not {name}; state the file's true encoding ({type(error).__name__})", number) from None
+        raise CsvError(
+            f"this is not {encoding}; state the file's true encoding ({type(error).__name__})", number
+        ) from None
 
 
 def _encoding(first: bytes, given: str | None) -> str:
