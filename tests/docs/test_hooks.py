@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import pytest
 
 from bharat import hookspecs
+from bharat.contracts.cache import Cache
 from bharat.data import new_id
 from bharat.plugins import survey
 from bharat.plugins.hooks import SPECS
 from bharat.plugins.items import CAPABILITY_HOOKS
+from bharat.testing.cache import CacheSuite
+from bharat.testing.platform import SmallPlatform
+from bharat.testing.suite import OnShiftedClock
 from tests.docs.markdown import Page
 from tests.fixtures.application import OpenSite
 from tests.fixtures.distributions import Distributions
@@ -73,3 +78,15 @@ def test_the_example_is_a_plugin_that_works(hook: str, distributions: Distributi
 def chosen_in(hook: str) -> str:
     """The name that the example gives its provider."""
     return example(hook).partition('Provider("')[2].partition('"')[0]
+
+
+class TestTheCacheOfThePage(OnShiftedClock, CacheSuite):
+    """The page sends its reader to this suite, so its example keeps every promise."""
+
+    @pytest.fixture
+    def cache(self, platform: SmallPlatform) -> Cache:
+        names: dict[str, Any] = {}
+        exec(compile(example("bharat_cache"), "docs/plugins/hooks/bharat_cache.md", "exec"), names)
+        (offered,) = names["bharat_cache"]()
+        built: Cache = offered.build(offered.options(), platform)
+        return built
