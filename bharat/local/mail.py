@@ -95,7 +95,8 @@ class Outbox:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
-                with aside.open("xb") as file:
+                # A mail may carry a link that logs in: whatever the folder, only its owner may read it.
+                with open(aside, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from dataclasses import replace
 
 import pytest
@@ -72,6 +73,18 @@ def test_the_name_of_a_file_follows_from_the_message_id(platform: SmallPlatform)
     (file,) = (platform.home / "mails").iterdir()
     assert file.name == Outbox.file_name("id@bharat.example")
     assert file.name.startswith("id@bharat.example-")
+
+
+def test_only_its_owner_may_read_a_mail_whatever_the_folder(platform: SmallPlatform) -> None:
+    folder = platform.home / "outbox"
+    folder.mkdir()
+    folder.chmod(0o777)
+    before = os.umask(0)
+    try:
+        Outbox(OutboxOptions(), platform).send(MESSAGE)
+    finally:
+        os.umask(before)
+    assert [path.stat().st_mode & 0o777 for path in folder.iterdir()] == [0o600]
 
 
 def test_no_message_id_leads_out_of_the_outbox(platform: SmallPlatform) -> None:
