@@ -14,7 +14,9 @@ import secrets
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from io import BufferedWriter
 from itertools import islice
+from pathlib import Path
 
 from bharat.contracts.platform import Platform
 from bharat.contracts.storage import (
@@ -46,6 +48,8 @@ class FolderStorage:
     root are never followed."""
 
     features = StorageFeatures(presign=True)
+    _tries = 10
+    """How often a put makes its directories, should sweeps beside it remove what lay empty."""
 
     def __init__(self, options: FolderOptions, platform: Platform) -> None:
         self._clock = platform.clock
@@ -71,9 +75,7 @@ class FolderStorage:
         digest = hashlib.sha256()
         size = turns = 0
         try:
-            with _answering():
-                file = upload.open("xb", buffering=CHUNK_SIZE)
-            with file:
+            with _created(upload) as file:
                 for chunk in chunks:
                     with _answering():
                         file.write(chunk)
@@ -140,7 +142,8 @@ class FolderStorage:
         )
 
     def sweep(self, *, older_than: timedelta) -> int:
-        """As the contract says; an upload's age counts from its first byte. Directories left empty go too, uncounted."""
+        """As the contract says; an upload's age counts from its first byte. Directories that have been empty for as long go
+        too, uncounted, of a chain of them the last: one that a put has just made stays."""
         newest = self._milliseconds() - older_than // timedelta(milliseconds=1)
         swept = 0
         with _answering():
@@ -153,7 +156,8 @@ class FolderStorage:
             for path, _, _ in os.walk(self._root, topdown=False, followlinks=False):
                 if path not in (os.fspath(self._root), os.fspath(self._uploads)):
                     with suppress(OSError):  # not empty, or filled at this moment
-                        os.rmdir(path)
+                        if int(os.stat(path).st_mtime * 1000) <= newest:
+                            os.rmdir(path)
         return swept
 
     def close(self) -> None:
@@ -168,17 +172,16 @@ class FolderStorage:
     def _publish(self, upload: str, segments: Sequence[str]) -> None:
         *parents, name = segments
         with _answering():
-            for attempt in range(10):
-                with self._directory(parents, create=True) as directory:
-                    try:
+            for tried in range(1, self._tries + 1):
+                try:
+                    with self._directory(parents, create=True) as directory:
                         os.rename(upload, _MARK + name, dst_dir_fd=directory)
-                    except FileNotFoundError:
-                        # A sweep removed the directory while it was still empty, or the upload itself.
-                        if attempt == 9 or not os.path.exists(upload):
-                            raise
-                        continue
-                    os.fsync(directory)
-                    return
+                        os.fsync(directory)
+                        return
+                except FileNotFoundError:
+                    # A sweep removed a directory while it was still empty, or the upload itself.
+                    if tried == self._tries or not os.path.exists(upload):
+                        raise
 
     def _find(self, key: str) -> tuple[int, StoredFile]:
         *parents, name = self._segments(key)
@@ -235,6 +238,19 @@ class FolderStorage:
                     yield from self._files(child, place, prefix, after)
                 finally:
                     os.close(child)
+
+
+@contextmanager
+def _created(path: Path) -> Iterator[BufferedWriter]:
+    """A new file that only its owner may read. What lies in its buffer when the block fails is dropped: writing that to a
+    full disk would fail again, in place of the first error."""
+    with _answering():
+        file = open(path, "xb", buffering=CHUNK_SIZE, opener=lambda name, flags: os.open(name, flags, 0o600))  # noqa: SIM115 - closed below
+    try:
+        yield file
+    finally:
+        with _answering():
+            file.raw.close()
 
 
 def _place(path: str, entry: os.DirEntry[str]) -> tuple[str, str] | None:

@@ -192,12 +192,13 @@ class StorageSuite(Suite):
     URLs aren't served over HTTP in the test; `cut_off` for a backend that can go away.
 
     `big` is the size of the stream that must not fill memory and `memory` what a transfer may take; `part` is how many bytes
-    an upload sends before it gets stuck: more than the backend buffers. A backend that keeps an unfinished upload nowhere
+    an upload sends before it gets stuck: more than the backend buffers. `turns` is how many puts meet a sweep. A backend that keeps an unfinished upload nowhere
     but in its own memory sets `leaves_uploads = False`."""
 
     big: ClassVar[int] = 64 * MEBI
     memory: ClassVar[int] = 16 * MEBI
     part: ClassVar[int] = 12 * MEBI
+    turns: ClassVar[int] = 50
     leaves_uploads: ClassVar[bool] = True
 
     @pytest.fixture
@@ -554,6 +555,26 @@ class StorageSuite(Suite):
             upload.finish(rest)
             assert upload.error is None
         assert read(storage, "young") == first + rest
+
+    def test_a_sweep_beside_puts_fails_none_of_them(self, storage: Storage) -> None:
+        put = threading.Event()
+
+        def act(number: int) -> None:
+            if number == 0:
+                while not put.is_set():
+                    storage.sweep(older_than=timedelta(hours=1))
+                return
+            try:
+                # Each begins and ends without anything below its prefix.
+                for turn in range(self.turns):
+                    storage.put(f"a{turn}/b/c/d", [b"x"])
+                    assert read(storage, f"a{turn}/b/c/d") == b"x"
+                    storage.delete(f"a{turn}/b/c/d")
+            finally:
+                put.set()
+
+        together(2, act)
+        assert keys(storage.list()) == []
 
     def test_an_upload_that_was_swept_shows_nothing_partial(self, storage: Storage, let_pass: LetPass) -> None:
         first, rest = b"x" * self.part, b"rest"

@@ -76,6 +76,20 @@ def test_only_its_owner_may_read_the_folder(storage: Storage, root: Path) -> Non
     assert [path.stat().st_mode & 0o077 for path in (root, root / "a", root / ".uploads")] == [0, 0, 0]
 
 
+def test_only_its_owner_may_read_a_file_whatever_the_folder(platform: SmallPlatform, tmp_path: Path) -> None:
+    mounted = tmp_path / "mounted"
+    mounted.mkdir()
+    mounted.chmod(0o777)
+    storage = FolderStorage(FolderOptions(root=str(mounted)), platform)
+    before = os.umask(0)
+    try:
+        storage.put("a", [b"x"])
+        storage.put("b/c", [b"x"])
+    finally:
+        os.umask(before)
+    assert [(mounted / path).stat().st_mode & 0o777 for path in ("=a", "b/=c")] == [0o600, 0o600]
+
+
 def test_files_outlive_the_process(storage: Storage, platform: SmallPlatform) -> None:
     storage.put("a/b", [b"x"], filename="ü.txt")
     again = FolderStorage(FolderOptions(), platform)
@@ -159,12 +173,73 @@ def test_a_killed_process_leaves_the_old_file_and_a_sweep_cleans_up(
     assert list((root / ".uploads").iterdir()) == []
 
 
+FULL = """
+import resource, sys
+from pathlib import Path
+from bharat.contracts.storage import FileMissing, StorageUnavailable
+from bharat.local.folder import FolderStorage
+from bharat.local.options import FolderOptions
+from bharat.testing.platform import SmallPlatform
+
+class Gone(Exception):
+    pass
+
+def interrupted():
+    yield b"x" * 1500
+    raise Gone
+
+storage = FolderStorage(FolderOptions(), SmallPlatform(Path(sys.argv[1])))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+for chunks in ([b"x" * 600] * 2, [b"x" * 2_000_000], [b"x" * 65536] * 40, [b"x" * 990], interrupted()):
+    try:
+        storage.put("a", chunks)
+    except Exception as error:
+        print(type(error).__name__, error)
+"""
+
+
+def test_a_full_disk_is_storage_that_does_not_serve_and_leaves_the_old_file(
+    storage: Storage, platform: SmallPlatform, root: Path
+) -> None:
+    """No file may grow over 1000 bytes: in the first chunks, later ones, the trailer. Whose client goes away hears of that."""
+    storage.put("a", [b"old"])
+    ended = subprocess.run([sys.executable, "-c", FULL, str(platform.home)], check=True, capture_output=True, text=True)
+    refused = "StorageUnavailable the storage folder does not serve: File too large"
+    assert ended.stdout.splitlines() == [refused] * 4 + ["Gone "]
+    assert read(storage, "a") == b"old"
+    assert list((root / ".uploads").iterdir()) == []
+
+
 def test_a_sweep_removes_folders_that_became_empty(storage: Storage, root: Path) -> None:
     storage.put("a/b/c", [b"x"])
     storage.put("a/d", [b"x"])
     storage.delete("a/b/c")
+    storage.sweep(older_than=timedelta(hours=1))
+    assert (root / "a" / "b").exists(), "a put may have made it a moment ago"
     storage.sweep(older_than=timedelta(0))
     assert sorted(path.name for path in root.rglob("*")) == [".uploads", "=d", "a"]
+
+
+@pytest.mark.parametrize("moment", ["mkdir", "open"])
+def test_a_put_makes_a_directory_again_that_a_sweep_took_away(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Just after it was made, and just after it was opened."""
+    taken: list[str] = []
+    call = getattr(os, moment)
+
+    def interrupted(path: str, *arguments: int, dir_fd: int | None = None) -> object:
+        result = call(path, *arguments, dir_fd=dir_fd)
+        if path == "b" and len(taken) < 3:
+            taken.append(path)
+            os.rmdir(path, dir_fd=dir_fd)
+        return result
+
+    monkeypatch.setattr(os, moment, interrupted)
+    storage.put("a/b/c", [b"x"])
+    monkeypatch.undo()
+    assert len(taken) == 3
+    assert read(storage, "a/b/c") == b"x"
 
 
 def test_dropping_a_half_read_file_closes_it(storage: Storage) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bharat.contracts.storage import StorageUnavailable
 from bharat.local import folder
 from bharat.local.folder import FolderStorage
 from bharat.local.options import FolderOptions
@@ -25,6 +26,11 @@ def put_at_once(self, key, chunks, **more):
     return stored
 
 FolderStorage.put = put_at_once
+"""
+
+FLUSHES_ON_THE_WAY_OUT = """
+from bharat.local import folder
+folder._created = lambda path: open(path, "xb", buffering=folder.CHUNK_SIZE)
 """
 
 
@@ -63,3 +69,22 @@ def test_following_a_link_to_a_file_leaks_it(
     monkeypatch.setattr(folder, "_FILE", folder._FILE & ~os.O_NOFOLLOW)
     with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
         test_folder.test_a_symbolic_link_to_a_file_is_no_file(storage, root, tmp_path)
+
+
+def test_dropping_no_buffer_a_full_disk_is_an_error_of_the_system(
+    storage: FolderStorage, platform: SmallPlatform, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Protected: `file.raw.close()` in `_created`."""
+    monkeypatch.setattr(test_folder, "FULL", FLUSHES_ON_THE_WAY_OUT + test_folder.FULL)
+    with pytest.raises(AssertionError, match="OSError"):
+        test_folder.test_a_full_disk_is_storage_that_does_not_serve_and_leaves_the_old_file(storage, platform, root)
+
+
+@pytest.mark.parametrize("moment", ["mkdir", "open"])
+def test_trying_once_a_put_fails_beside_a_sweep(
+    storage: FolderStorage, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Protected: the loop in `FolderStorage._publish`, around the making of the directories too."""
+    monkeypatch.setattr(FolderStorage, "_tries", 1)
+    with pytest.raises(StorageUnavailable):
+        test_folder.test_a_put_makes_a_directory_again_that_a_sweep_took_away(storage, monkeypatch, moment)

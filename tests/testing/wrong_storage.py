@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -73,6 +75,18 @@ class TestSweepsAnUploadUnderWay(Wrong):
     class backend(FolderStorage):  # noqa: N801
         def sweep(self, *, older_than: timedelta) -> int:
             return super().sweep(older_than=timedelta(0))
+
+
+class TestSweepsWhatAPutNeeds(Wrong):
+    class backend(FolderStorage):  # noqa: N801
+        _tries = 1
+
+        def sweep(self, *, older_than: timedelta) -> int:
+            for path, _, _ in os.walk(self._root, topdown=False):
+                if path not in (str(self._root), str(self._uploads)):
+                    with suppress(OSError):
+                        os.rmdir(path)
+            return super().sweep(older_than=older_than)
 
 
 class TestNeverSweeps(Wrong):
