@@ -7,8 +7,10 @@ field by itself and collects all faults.
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -19,6 +21,8 @@ from bharat.contracts.spelling import hint
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?")
+MAX_FAULTS = 100
+"""How many faults an answer lists: nobody reads more, and a hostile body has a hundred thousand."""
 _PATH = re.compile(r" - at `\$(.*)`$")
 
 
@@ -43,14 +47,19 @@ class BodyDecoder:
                 "The body holds the character U+0000.",
                 faults=[FieldFault(path, "must not contain the character U+0000") for path in paths],
             )
+        # Which of two values counts differs between parsers, and so between whoever checks a request and who carries it
+        # out (RFC 7493, 2.3); msgspec takes the last one silently.
+        if repeated := _repeated(raw):
+            raise Malformed("The body names a field twice.", faults=[FieldFault(repeated, "given more than once")])
         return value
 
     def _faults(self, raw: bytes, first: msgspec.ValidationError) -> list[FieldFault]:
         try:
             data = msgspec.json.decode(raw)
-        except (msgspec.DecodeError, RecursionError):
-            data = None
-        return list(collect(self._type, data, "")) or [_fault(first, "")]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            # The first pass stops at the first field that is wrong, before what is no JSON behind it.
+            raise Malformed(f"The body is not valid JSON: {_plain(error)}.") from None
+        return list(islice(collect(self._type, data, ""), MAX_FAULTS)) or [_fault(first, "")]
 
 
 def decode_query(type_: type[msgspec.Struct] | None, raw: str) -> Any:
@@ -67,7 +76,7 @@ def decode_query(type_: type[msgspec.Struct] | None, raw: str) -> Any:
     try:
         return msgspec.convert(values, type_)
     except msgspec.ValidationError as error:
-        faults = list(collect(type_, values, "?")) or [_fault(error, "?")]
+        faults = list(islice(collect(type_, values, "?"), MAX_FAULTS)) or [_fault(error, "?")]
         raise Malformed("Some query parameters can't be accepted.", faults=faults) from None
 
 
@@ -160,6 +169,37 @@ def _nuls(value: Any, at: str) -> Iterable[str]:
     elif isinstance(value, list):
         for position, item in enumerate(value):
             yield from _nuls(item, f"{at}/{position}")
+
+
+class _Repeated(Exception):
+    pass
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> None:
+    names = {name for name, _ in pairs}
+    if len(names) != len(pairs):
+        for name, _ in pairs:
+            if name not in names:
+                raise _Repeated(name)
+            names.remove(name)
+
+
+def _number(text: str) -> None:
+    """Its value is of no interest; int() would refuse one of thousands of digits."""
+
+
+_unique_names = json.JSONDecoder(object_pairs_hook=_unique, parse_int=_number, parse_float=_number).decode
+
+
+def _repeated(raw: bytes) -> str | None:
+    """A name that some object of this JSON, which has been decoded before, has twice, as the path `/name`."""
+    try:
+        _unique_names(raw.decode())
+    except _Repeated as found:
+        return _join("", str(found))
+    except RecursionError as error:
+        raise Malformed(f"The body is not valid JSON: {_plain(error)}.") from None
+    return None
 
 
 def _plain(error: Exception) -> str:

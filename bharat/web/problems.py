@@ -13,10 +13,13 @@ from bharat.contracts.errors import Problem, Unavailable
 from bharat.contracts.limits import LimitsUnavailable
 from bharat.contracts.sessions import SessionsUnavailable
 from bharat.contracts.storage import StorageUnavailable
+from bharat.web.decode import MAX_FAULTS
 
 log = logging.getLogger("bharat.web")
 
 CONTENT_TYPE = "application/problem+json"
+LONGEST = 1000
+"""Characters of one text in a problem."""
 
 
 class FaultBody(msgspec.Struct, frozen=True):
@@ -42,11 +45,16 @@ def render(resp: falcon.Response, problem: Problem, request_id: str | None) -> N
         type=f"/docs/problems#{problem.type}",
         title=problem.title,
         status=problem.status.value,
-        detail=problem.detail,
+        detail=_short(problem.detail),
         request_id=request_id,
-        errors=[FaultBody(fault.path, fault.detail) for fault in problem.faults],
+        errors=[FaultBody(_short(fault.path), _short(fault.detail)) for fault in problem.faults[:MAX_FAULTS]],
     )
     _write(resp, body, problem.headers)
+
+
+def _short(text: str) -> str:
+    """An answer is not made long by repeating what was sent."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def _write(resp: falcon.Response, body: ProblemBody, headers: dict[str, str]) -> None:

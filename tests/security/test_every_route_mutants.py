@@ -138,7 +138,7 @@ MUTANTS = (
     Mutant("Queries.page for exports", _as_system(Queries, "page", lambda more: more.get("verb") == "export"), ("export_deals",)),
     Mutant("Queries.count, the total of a list", _as_system(Queries, "count"), ("list_deals",)),
     Mutant("Queries.totals", _as_system(Queries, "totals"), ("total_deals",)),
-    Mutant("Queries.one for reading", _as_system(Queries, "one", lambda more: not more.get("within_unit")), ("read_deal", "list_deal_history")),
+    Mutant("Queries.one for reading", _as_system(Queries, "one", lambda more: "lock" not in more), ("read_deal", "list_deal_history")),
     Mutant("Queries.one: deleted_at IS NULL", _show_deleted, ("read_deal",)),
     Mutant("Queries._reach: deleted rows need the permission to delete", _list_deleted, ("list_deals", "total_deals", "export_deals")),
     Mutant("Queries._context: a cursor belongs to an organisation", _set(Queries, "_context", lambda *_: ""), ("list_deals",)),

@@ -33,11 +33,11 @@ from bharat.contracts.records import (
     Text,
 )
 from bharat.data import new_id
-from bharat.data.tables import tenancy_of
 from bharat.records.collection import Records
 from bharat.records.custom_fields import custom_fields
 from tests.fixtures.application import Site
 from tests.security.secrets import Secret, Secrets, phone
+from tests.security.stored import Stored
 from tests.security.table import PLACES
 
 PASSWORD = "a lantern above the harbour"
@@ -59,9 +59,6 @@ KEYS = {"team_key": ("manager", ["*:read"]), "visits_key": ("admin", ["site_visi
 
 VALUES: Mapping[str, Mapping[str, Any]] = {}
 """Record type -> field -> value, for a type whose rules refuse what is generated from its fields."""
-
-VOLATILE = frozenset({"sessions", "limit_counters", "limit_buckets", "api_keys"})
-"""Tables that a refused request may change: attempts are counted, and the use of a session or key is noted."""
 
 
 @dataclass(frozen=True)
@@ -267,28 +264,12 @@ class World:
         return self.site.client.simulate_request(method, path, headers=headers, **more)
 
     def fingerprint(self) -> tuple[Any, ...]:
-        """What is stored, as the number of rows and the sum of versions of each table; equal means that nothing was written."""
-        with self.site.app.database.engine.connect() as connection:
-            found: list[Any] = []
-            for organisation in self.organisations.values():
-                if connection.dialect.name == "postgresql":
-                    connection.execute(_SET, {"id": str(organisation)})
-                found.append(tuple(connection.execute(self._counts).one()))
-            return tuple(found)
+        """What is stored: equal means that nothing was written."""
+        return self._stored.now(self.organisations.values())
 
     def __post_init__(self) -> None:
         _fill(self)
-        columns = []
-        for table in self.site.app.schema.metadata.sorted_tables:
-            if table.name in VOLATILE or tenancy_of(table) is None:
-                continue
-            columns.append(sa.select(sa.func.count()).select_from(table).scalar_subquery().label(table.name))
-            if "version" in table.c:
-                columns.append(sa.select(sa.func.sum(table.c.version)).scalar_subquery().label(f"{table.name}_version"))
-        self._counts = sa.select(*columns)
-
-
-_SET = sa.select(sa.func.set_config("bharat.organisation", sa.bindparam("id", type_=sa.Text), True))
+        self._stored = Stored(self.site)
 
 
 def _fill(world: World) -> None:
