@@ -34,7 +34,10 @@ PARAMETERS = (
         schema={"type": "string", "pattern": "^[A-Z]{3}$"},
         description="For amounts without a currency.",
     ),
-    Parameter(name="date_format", description="How dates are written, such as `DD-MM-YYYY`; otherwise ISO 8601."),
+    Parameter(
+        name="date_format",
+        description="How dates and moments are written, such as `DD-MM-YYYY` or `DD-MM-YYYY HH:MI`; otherwise ISO 8601.",
+    ),
     Parameter(name="encoding", description="The file's encoding; UTF-8 unless it says otherwise itself."),
     Parameter(
         name="delimiter",

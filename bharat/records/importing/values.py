@@ -3,7 +3,6 @@ here are the ways in which files write it: other words for yes and no, capitals 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from bharat.records.csv_cells import restored
@@ -37,7 +36,7 @@ def parse(kind: Kind, cell: str, options: ImportOptions) -> Any:
         case DateKind():
             return options.read_date(text)
         case InstantKind():
-            return kind.take(_instant(text, options))
+            return kind.take(options.read_moment(text))
         case ChoiceKind():
             return _choice(kind, text)
         case CurrencyKind():
@@ -57,18 +56,6 @@ def _boolean(text: str) -> bool:
     if word in _TRUE or word in _FALSE:
         return word in _TRUE
     raise ValueError("must be yes or no")
-
-
-def _instant(text: str, options: ImportOptions) -> datetime:
-    """A moment; without an offset it is read as UTC, and a bare date in the file's own format is its midnight."""
-    if options.date_format is not None:
-        day = options.read_date(text)
-        return datetime(day.year, day.month, day.day, tzinfo=UTC)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError("must be a moment like 2026-12-31T18:00:00Z") from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _choice(kind: ChoiceKind, text: str) -> str:

@@ -89,7 +89,31 @@ def test_a_date_that_is_written_otherwise_is_refused_with_the_format() -> None:
         ANYTHING.read_date("2016-10-20")
 
 
-@pytest.mark.parametrize("form", ["DD-MM", "%H:%M", "day", "%Q", "%"])
+@pytest.mark.parametrize(
+    ("form", "text", "moment"),
+    [
+        ("DD-MM-YYYY HH:MI", "20-10-2016 14:30", datetime(2016, 10, 20, 14, 30, tzinfo=UTC)),
+        ("YYYY/MM/DD HH:MI:SS", "2016/10/20 14:30:05", datetime(2016, 10, 20, 14, 30, 5, tzinfo=UTC)),
+        ("%d.%m.%y %I %p", "20.10.16 02 PM", datetime(2016, 10, 20, 14, tzinfo=UTC)),
+        ("%d.%m.%Y %H:%M %z", "20.10.2016 01:30 +0530", datetime(2016, 10, 19, 20, tzinfo=UTC)),
+        ("DD-MM-YYYY", "20-10-2016", datetime(2016, 10, 20, tzinfo=UTC)),
+    ],
+)
+def test_moments_are_read_as_the_file_writes_them(form: str, text: str, moment: datetime) -> None:
+    assert parse(InstantKind(), text, ImportOptions(date_format=form)) == moment
+
+
+def test_a_date_field_refuses_a_time_of_day_rather_than_drop_it() -> None:
+    options = ImportOptions(date_format="DD-MM-YYYY HH:MI")
+    assert parse(DateKind(), "20-10-2016 00:00", options) == date(2016, 10, 20)
+    with pytest.raises(ValueError, match="'20-10-2016 23:30' has a time of day, and this field is a date"):
+        parse(DateKind(), "20-10-2016 23:30", options)
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["DD-MM", "%H:%M", "day", "%Q", "%", "DD-MM-YYYY HH:MM", "DD-MM-YYYY MI", "DD-MM-YYYY %I", "%d-%m-%Y %H:%M %Z"],
+)
 def test_a_date_format_that_names_no_whole_date_is_refused(form: str) -> None:
     with pytest.raises(Invalid, match="is not a date format"):
         strptime_format(form)
