@@ -8,7 +8,7 @@ from uuid import UUID
 
 
 class Role(StrEnum):
-    """What a user may do at most; `bharat.accounts.permissions` holds the table."""
+    """What a user may do at most; docs/roles.md holds the table."""
 
     ADMIN = "admin"
     MANAGER = "manager"

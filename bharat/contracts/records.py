@@ -23,7 +23,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 
 
 class AccessPolicy(StrEnum):
-    """How a type's rows are shared inside an organisation; `bharat.accounts.permissions` holds the table by role."""
+    """How a type's rows are shared inside an organisation; docs/roles.md holds the table by role."""
 
     OWNED = "owned"
     """Each row has an owner and a team; who sees it is decided by them."""
