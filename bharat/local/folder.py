@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from io import BufferedWriter
+from io import BufferedWriter, FileIO
 from itertools import islice
 from pathlib import Path
 
@@ -245,12 +245,12 @@ def _created(path: Path) -> Iterator[BufferedWriter]:
     """A new file that only its owner may read. What lies in its buffer when the block fails is dropped: writing that to a
     full disk would fail again, in place of the first error."""
     with _answering():
-        file = open(path, "xb", buffering=CHUNK_SIZE, opener=lambda name, flags: os.open(name, flags, 0o600))  # noqa: SIM115 - closed below
+        raw = FileIO(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600))
     try:
-        yield file
+        yield BufferedWriter(raw, CHUNK_SIZE)
     finally:
         with _answering():
-            file.raw.close()
+            raw.close()
 
 
 def _place(path: str, entry: os.DirEntry[str]) -> tuple[str, str] | None:

@@ -74,7 +74,7 @@ def test_following_a_link_to_a_file_leaks_it(
 def test_dropping_no_buffer_a_full_disk_is_an_error_of_the_system(
     storage: FolderStorage, platform: SmallPlatform, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Protected: `file.raw.close()` in `_created`."""
+    """Protected: `raw.close()`, which drops the buffer, in `_created`."""
     monkeypatch.setattr(test_folder, "FULL", FLUSHES_ON_THE_WAY_OUT + test_folder.FULL)
     with pytest.raises(AssertionError, match="OSError"):
         test_folder.test_a_full_disk_is_storage_that_does_not_serve_and_leaves_the_old_file(storage, platform, root)
