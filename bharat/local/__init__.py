@@ -1,6 +1,7 @@
 """The embedded defaults, registered through the same hooks as any plugin: no service is needed to run Bharat.
 
-A backend's module is imported when its provider is built, not when the providers are listed.
+It sweeps the chosen file store once a day, too. A backend's module is imported when its provider is built, not when the
+providers are listed.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from bharat.contracts.route import Route
 from bharat.contracts.sessions import Sessions
 from bharat.contracts.storage import Storage
 from bharat.contracts.vectors import Embeddings, Vectors
+from bharat.contracts.work import CronEntry, JobSpec
 from bharat.hookspecs import hookimpl
 from bharat.local.options import FolderOptions, MemoryOptions, OutboxOptions, SharedFolderOptions
 
@@ -94,6 +96,20 @@ def bharat_routes() -> Sequence[Route]:
     from bharat.local.storage_routes import ROUTES
 
     return ROUTES
+
+
+@hookimpl
+def bharat_jobs() -> Sequence[JobSpec]:
+    from bharat.local.sweeping import SWEEP
+
+    return [SWEEP]
+
+
+@hookimpl
+def bharat_cron() -> Sequence[CronEntry]:
+    from bharat.local.sweeping import DAILY
+
+    return [DAILY]
 
 
 def _folder(options: FolderOptions, platform: Platform) -> Storage:

@@ -1,0 +1,28 @@
+"""Forgetting, once a day: what uploads left in the file store that broke off more than a day ago."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from bharat.contracts.work import CatchUp, CronEntry, JobContext, JobSpec
+
+log = logging.getLogger(__name__)
+
+UNFINISHED = timedelta(days=1)
+"""How long an upload may take. One that takes longer is swept while it goes on, and fails."""
+
+
+def _run(job: JobContext) -> None:
+    swept = job.app.storage.sweep(older_than=UNFINISHED)
+    log.info("swept %d unfinished uploads", swept)
+
+
+SWEEP = JobSpec(
+    kind="local.sweep_uploads",
+    run=_run,
+    priority=900,
+    time_limit=timedelta(hours=1),
+    summary="Remove what interrupted uploads left behind",
+)
+DAILY = CronEntry(name="local.sweep_uploads", schedule="11 4 * * *", job=SWEEP.kind, catch_up=CatchUp.LATEST)
