@@ -9,7 +9,7 @@ import click
 
 from bharat.cli.base import Runtime, pass_runtime, show_json, show_table
 from bharat.config import find_file, load
-from bharat.config.edit import add_plugin, remove_plugin, replace_file
+from bharat.config.edit import add_plugin, read_file, remove_plugin, replace_file
 from bharat.contracts.errors import BharatError, ConfigError, PluginError
 from bharat.contracts.spelling import nearest
 from bharat.plugins import LeftOver, OptionReport, PluginReport, Plugins, ProviderMissing, survey
@@ -79,7 +79,7 @@ def _show(ctx: click.Context, name: str, *, as_json: bool) -> None:
 def enable(runtime: Runtime, name: str) -> None:
     """Add a plugin to the end of `plugins` in the configuration file."""
     path = _file(runtime)
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    text = read_file(path)
 
     def check(candidate: Path) -> None:
         Plugins.load(load(candidate, runtime.environ), runtime.builtins)
@@ -103,7 +103,7 @@ def disable(runtime: Runtime, name: str) -> None:
     path = _file(runtime)
     if not path.exists():
         raise ConfigError(f"there is no configuration file, so plugin {name!r} is not enabled in one")
-    text = path.read_text(encoding="utf-8")
+    text = read_file(path)
     new = remove_plugin(text, name)
     works_now = True
     try:
@@ -137,7 +137,7 @@ def _trial(path: Path, text: str, check: Callable[[Path], object]) -> None:
     """Check the new text as if it stood in the file's place: same folder, same name in messages."""
     path.parent.mkdir(parents=True, exist_ok=True)
     candidate = path.with_name(f".new.{path.name}")
-    replace_file(candidate, text)
+    replace_file(candidate, text, like=path)
     try:
         check(candidate)
     except BharatError as error:

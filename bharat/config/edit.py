@@ -24,7 +24,7 @@ def add_plugin(text: str, name: str) -> str:
     before = _names(text)
     found = _find(text)
     if found is None:
-        new = _insert_key(text, f'plugins = ["{name}"]\n')
+        new = _insert_key(text, f'plugins = ["{name}"]')
     else:
         tokens, end = found
         last = next((token for token in reversed(tokens) if token.lastgroup in ("string", "comma")), None)
@@ -36,7 +36,7 @@ def add_plugin(text: str, name: str) -> str:
             tail = "," if last.lastgroup == "comma" else ""
             at = last.end()
             # A comment on the last entry's line stays with that entry.
-            if "\n" in gap and (rest := re.match(r"[ \t]*#[^\n]*", text[at:])):
+            if "\n" in gap and (rest := re.match(r"[ \t]*#[^\r\n]*", text[at:])):
                 new = f'{text[:at]}{comma}{rest[0]}{gap}"{name}"{tail}{text[at + rest.end() :]}'
             else:
                 new = f'{text[:at]}{comma}{gap}"{name}"{tail}{text[at:]}'
@@ -56,7 +56,7 @@ def remove_plugin(text: str, name: str) -> str:
     token = next(token for token in strings if tomllib.loads(f"x = {token[0]}")["x"] == name)
     start, end = token.span()
     line_start = text.rfind("\n", 0, start) + 1
-    rest_of_line = re.compile(r"[ \t]*,?[ \t]*(#[^\n]*)?\n").match(text, end)
+    rest_of_line = re.compile(r"[ \t]*,?[ \t]*(#[^\r\n]*)?\r?\n").match(text, end)
     if rest_of_line and not text[line_start:start].strip():
         start, end = line_start, rest_of_line.end()
     elif comma := re.compile(r"\s*,[ \t]*").match(text, end):
@@ -66,11 +66,26 @@ def remove_plugin(text: str, name: str) -> str:
     return _checked(text, text[:start] + text[end:], [one for one in before if one != name])
 
 
-def replace_file(path: Path, text: str) -> None:
+def read_file(path: Path) -> str:
+    """The file's text with its line ends as they are; empty when there is no file. Raises `ConfigError` when it can't be read."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise ConfigError(f"{path} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text, which TOML must be: save it as UTF-8") from error
+
+
+def replace_file(path: Path, text: str, *, like: Path | None = None) -> None:
     """Write `text` beside the file and move it into place: a reader sees the old file or the new, a crash leaves the old.
-    The permissions stay; a symbolic link is followed."""
+    A symbolic link is followed. The permissions are those of `like`, by default of the file itself; without it, only the
+    owner may read, because a configuration may hold secrets."""
     path = path.resolve()
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+    model = path if like is None else like
+    mode = model.stat().st_mode & 0o777 if model.exists() else 0o600
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -117,16 +132,21 @@ def _gap(text: str, tokens: Sequence[re.Match[str]]) -> str:
     strings = [token for token in tokens if token.lastgroup == "string"]
     line_start = text.rfind("\n", 0, strings[-1].start()) + 1
     indent = text[line_start : strings[-1].start()]
-    return f"\n{indent}" if indent.strip() == "" and "[" not in indent and line_start > 0 else " "
+    return f"{_line_end(text)}{indent}" if indent.strip() == "" and "[" not in indent and line_start > 0 else " "
 
 
 def _insert_key(text: str, line: str) -> str:
     if "plugins" in tomllib.loads(text):
         raise _by_hand("its `plugins` list isn't written as `plugins = [...]`")
     table = _TABLE.search(text)
+    end = _line_end(text)
     if table is None:
-        return text + ("" if not text or text.endswith("\n") else "\n") + line
-    return f"{text[: table.start()]}{line}\n{text[table.start() :]}"
+        return text + ("" if not text or text.endswith("\n") else end) + line + end
+    return f"{text[: table.start()]}{line}{end}{end}{text[table.start() :]}"
+
+
+def _line_end(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"
 
 
 def _checked(old: str, new: str, names: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,42 @@ def test_enabling_writes_the_list_and_keeps_comments(bharat: Bharat, toml: Path)
 def test_enabling_without_a_file_makes_one_in_home(bharat: Bharat, folder: Path) -> None:
     assert bharat("plugins", "enable", "tape", BHARAT_HOME="state").code == 0
     assert (folder / "state" / "bharat.toml").read_text() == 'plugins = ["tape"]\n'
+
+
+def test_line_ends_and_permissions_stay_as_they_are(bharat: Bharat, toml: Path) -> None:
+    text = b"# mine\r\nplugins = []\r\n"
+    toml.write_bytes(text)
+    toml.chmod(0o640)
+    bharat("plugins", "enable", "tape")
+    assert toml.read_bytes() == text.replace(b"[]", b'["tape"]')
+    bharat("plugins", "disable", "tape")
+    assert toml.read_bytes() == text
+    assert stat.S_IMODE(toml.stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("command", ["enable", "disable"])
+def test_the_trial_of_a_new_configuration_is_no_more_readable_than_the_old(
+    bharat: Bharat, toml: Path, distributions: Distributions, command: str
+) -> None:
+    """A plugin looks, which is asked during the trial what it offers."""
+    names = ["looks", "tape"] if command == "disable" else ["looks"]
+    toml.write_text(f"plugins = {json.dumps(names)}\n")
+    toml.chmod(0o600)
+    seen = toml.with_name("seen")
+    distributions.add(
+        "looks",
+        f"""
+        from pathlib import Path
+        @hookimpl
+        def bharat_storage():
+            for path in Path({str(toml.parent)!r}).glob(".new.*"):
+                Path({str(seen)!r}).write_text(oct(path.stat().st_mode & 0o777))
+            return []
+        """,
+    )
+    outcome = bharat("plugins", command, "tape")
+    assert outcome.code == 0
+    assert seen.read_text() == "0o600"
 
 
 def test_enabling_what_would_not_start_changes_nothing(

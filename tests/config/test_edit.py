@@ -64,6 +64,16 @@ def test_adding_and_removing_leaves_what_the_file_says(text: str) -> None:
     assert tomllib.loads(remove_plugin(add_plugin(text, "x"), "x")) == tomllib.loads(text)
 
 
+@pytest.mark.parametrize("text", [INLINE, LINES, NO_COMMA, "# hello\n\n[server]\nport = 1\n", 'mode = "single"\n'])
+def test_a_file_with_windows_line_ends_keeps_them(text: str) -> None:
+    def crlf(unix: str) -> str:
+        return unix.replace("\n", "\r\n")
+
+    added = add_plugin(text, "x")
+    assert add_plugin(crlf(text), "x") == crlf(added)
+    assert remove_plugin(crlf(added), "x") == crlf(remove_plugin(added, "x"))
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -100,6 +110,15 @@ def test_replacing_a_file_keeps_its_permissions_and_follows_a_link(tmp_path: Pat
     assert real.read_text() == "new"
     assert stat.S_IMODE(real.stat().st_mode) == 0o600
     assert sorted(os.listdir(tmp_path)) == ["bharat.toml", "real.toml"]
+
+
+def test_a_new_file_is_for_its_owner_alone_unless_another_is_its_model(tmp_path: Path) -> None:
+    model = tmp_path / "model.toml"
+    model.write_text("")
+    model.chmod(0o640)
+    for path, like, mode in (("new", None, 0o600), ("like it", model, 0o640), ("none", tmp_path / "no", 0o600)):
+        replace_file(tmp_path / path, "x", like=like)
+        assert stat.S_IMODE((tmp_path / path).stat().st_mode) == mode
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
