@@ -17,7 +17,7 @@ from bharat.cli.importing import import_
 from bharat.cli.jobs import jobs
 from bharat.cli.migrate import database, makemigration, migrate
 from bharat.cli.plugins import plugins
-from bharat.cli.serve import dev, serve
+from bharat.cli.serve import demo, dev, serve
 from bharat.cli.worker import clock, worker
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -25,6 +25,7 @@ COMMANDS: tuple[click.Command, ...] = (
     clock,
     config,
     database,
+    demo,
     dev,
     export,
     import_,

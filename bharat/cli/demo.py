@@ -18,6 +18,7 @@ import msgspec
 import sqlalchemy as sa
 
 from bharat.accounts.seeding import create_organisation, create_user
+from bharat.accounts.tables import users
 from bharat.app import Bharat, build, migrator
 from bharat.config import Config
 from bharat.contracts.errors import PluginError
@@ -27,6 +28,7 @@ from bharat.plugins import Plugins
 from bharat.web.welcome import LOGIN
 
 FILE = "demo-login.json"
+SLUG = "demo"
 EMAIL = "admin@demo.example"
 
 
@@ -56,8 +58,7 @@ def prepare_demo(config: Config, plugins: Plugins) -> Prepared:
     with contextlib.closing(migrator(config, plugins)) as tool:
         tool.upgrade()
     with build(config, plugins=plugins) as app:
-        found = app.database.read(None).scalar(sa.select(organisations.c.id).limit(1))
-        login = _make(app) if found is None else _kept(app)
+        login = demo_login(app)
         paths = {owned.item.operation_id: owned.item.path for owned in app.routes()}
         types = plugins.record_types()
         return Prepared(plugins.label, login, paths.get(LOGIN), types[0].item.plural if types else None)
@@ -68,12 +69,7 @@ def welcome(config: Config, prepared: Prepared) -> str:
     url = config.server.public_url
     lines = [f"Bharat serves {url} ({prepared.label})", ""]
     if prepared.login is not None:
-        lines += [
-            f"  login     {prepared.login.email}",
-            f"  password  {prepared.login.password}",
-            f"            kept in {config.home / FILE}",
-            "",
-        ]
+        lines += [*login_lines(prepared.login, config.home), ""]
     lines += ["Three things to try:", f"  1. Open {url}/ in a browser."]
     number = 2
     if prepared.login is not None and prepared.login_path is not None:
@@ -99,8 +95,18 @@ def welcome(config: Config, prepared: Prepared) -> str:
     return "\n".join([*lines, "", "Ctrl-C stops it.", ""])
 
 
-def _make(app: Bharat) -> Login:
-    organisation = create_organisation(app.database, "Demo", slug="demo", actor=SYSTEM)
+def demo_login(app: Bharat) -> Login | None:
+    """The demo organisation's administrator: made with the sample records when there is no organisation at all, finished when
+    making it was interrupted; `None` when the database holds organisations that are no demo."""
+    found = app.database.read(None).rows(sa.select(organisations.c.id, organisations.c.slug).limit(2))
+    if not found:
+        return _make(app, create_organisation(app.database, "Demo", slug=SLUG, actor=SYSTEM))
+    if len(found) == 1 and found[0].slug == SLUG and _first_user(app, found[0].id) is None:
+        return _make(app, found[0].id)
+    return _kept(app)
+
+
+def _make(app: Bharat, organisation: UUID) -> Login:
     login = Login(organisation, EMAIL, secrets.token_urlsafe(12))
     # Kept before the user is made: a crash in between leaves no user whose password nobody knows.
     _keep(app.home / FILE, login)
@@ -120,13 +126,29 @@ def _make(app: Bharat) -> Login:
 
 
 def _kept(app: Bharat) -> Login | None:
-    """The login that was made before, unless its organisation has gone from this database."""
+    """The login that was made before, unless its user has gone from this database."""
     try:
         login = msgspec.json.decode((app.home / FILE).read_bytes(), type=Login)
     except (FileNotFoundError, msgspec.DecodeError):
         return None
-    query = sa.select(organisations.c.id).where(organisations.c.id == login.organisation_id)
-    return login if app.database.read(None).scalar(query) is not None else None
+    return login if _first_user(app, login.organisation_id, login.email) is not None else None
+
+
+def _first_user(app: Bharat, organisation: UUID, email: str | None = None) -> UUID | None:
+    query = sa.select(users.c.id).where(users.c.deleted_at.is_(None)).limit(1)
+    if email is not None:
+        query = query.where(users.c.email == email)
+    found: UUID | None = app.database.read(organisation).scalar(query)
+    return found
+
+
+def login_lines(login: Login, home: Path) -> list[str]:
+    """The login as people read it."""
+    return [
+        f"  login     {login.email}",
+        f"  password  {login.password}",
+        f"            kept in {home / FILE}",
+    ]
 
 
 def _keep(path: Path, login: Login) -> None:

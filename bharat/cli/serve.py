@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from bharat.cli.base import Runtime, pass_runtime
+from bharat.cli.base import Runtime, pass_runtime, show_json
 from bharat.contracts.errors import BharatError
 
 
@@ -40,6 +40,25 @@ def dev(runtime: Runtime, *, reload: bool) -> None:
     click.echo(welcome(runtime.config, prepared))
     sys.stdout.flush()
     _become(runtime, "bharat.server.reload" if reload else "bharat.server")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pass_runtime
+def demo(runtime: Runtime, *, as_json: bool) -> None:
+    """Make a demo organisation with sample records, if there is no organisation, and print its login.
+
+    Run again it prints the same login. Where there are other organisations it makes nothing. `bharat dev` does it by itself."""
+    from bharat.cli.demo import demo_login, login_lines
+
+    with runtime.application() as app:
+        login = demo_login(app)
+    if as_json:
+        show_json({"login": login})
+    elif login is None:
+        click.echo("There are organisations already, and none is the demo that was made here: nothing was made.")
+    else:
+        click.echo("\n".join(login_lines(login, runtime.config.home)))
 
 
 def _on_a_port(runtime: Runtime) -> Runtime:

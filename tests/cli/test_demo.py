@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import stat
 from pathlib import Path
@@ -10,13 +11,14 @@ import pytest
 import sqlalchemy as sa
 from falcon import testing
 
-from bharat.accounts.seeding import create_organisation
+from bharat.accounts.seeding import create_organisation, create_user
+from bharat.accounts.tables import users
 from bharat.app import build, load_plugins
 from bharat.cli import cli
 from bharat.cli.base import Runtime, run
 from bharat.cli.demo import FILE, Login, Prepared, prepare_demo, welcome
 from bharat.config import Config, load
-from bharat.contracts.principal import SYSTEM
+from bharat.contracts.principal import SYSTEM, Role
 from bharat.data.organisations import organisations
 from tests.fixtures.distributions import Distributions
 
@@ -70,6 +72,46 @@ def test_a_later_start_makes_nothing_and_tells_the_same_login(home: Path) -> Non
     assert login_of(prepare(home)) == first
     with build(configured(home)) as app:
         assert app.database.read(None).scalar(sa.select(sa.func.count()).select_from(organisations)) == 1
+
+
+@pytest.mark.parametrize("step", ["_keep", "create_user"])
+def test_a_start_that_was_interrupted_is_finished_by_the_next(
+    home: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"bharat.cli.demo.{step}", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(home, "sample")
+    login = login_of(prepare(home, "sample"))
+    with build(configured(home, "sample")) as app:
+        client = testing.TestClient(app.wsgi())
+        answer = client.simulate_post("/api/v1/login", json={"email": login.email, "password": login.password})
+        assert answer.status_code == 200
+        assert app.database.read(None).scalar(sa.select(sa.func.count()).select_from(organisations)) == 1
+
+
+def test_a_login_whose_user_was_deleted_is_neither_told_nor_made_again(home: Path) -> None:
+    login = login_of(prepare(home))
+    with build(configured(home)) as app, app.database.write(login.organisation_id, SYSTEM) as unit:
+        create_user(unit, name="Asha", role=Role.ADMIN)
+        unit.execute(users.update().where(users.c.email == login.email).values(deleted_at=unit.at))
+    assert prepare(home).login is None
+
+
+def test_the_command_prints_the_login_and_makes_it_once(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runtime = Runtime(environ={"BHARAT_HOME": str(home)})
+    assert run(cli, ["migrate"], runtime=runtime) == 0
+    capsys.readouterr()
+    assert run(cli, ["demo", "--json"], runtime=runtime) == 0
+    login = json.loads(capsys.readouterr().out)["login"]
+    assert run(cli, ["demo"], runtime=runtime) == 0
+    said = capsys.readouterr().out
+    assert login["email"] in said
+    assert login["password"] in said
+    assert login_of(prepare(home)).password == login["password"]
 
 
 def test_two_installations_have_different_passwords(tmp_path: Path) -> None:
