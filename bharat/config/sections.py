@@ -75,8 +75,7 @@ class Database(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     migration_url: Annotated[
         Secret | None, Meta(description="the same database as the role that owns its tables", extra={"secret": True})
     ] = None
-    pool_size: Annotated[Count, Meta(description="connections per process")] = 5
-    max_overflow: Annotated[int, Meta(ge=0, description="connections above pool_size for a moment")] = 0
+    pool_size: Annotated[Count, Meta(description="connections per process, at most")] = 5
     statement_timeout: Annotated[Seconds, Meta(description="seconds after which PostgreSQL ends a statement")] = 30.0
     prepare: Annotated[bool, Meta(description="prepared statements; false behind a transaction-pooling PgBouncer")] = (
         True
