@@ -23,6 +23,8 @@ from bharat.local.options import OutboxOptions
 _HEADER_NAME = re.compile(r"[!-9;-~]{1,70}")
 _MESSAGE_ID = re.compile(r"[^\s<>@\x00-\x1f\x7f]+@[^\s<>@\x00-\x1f\x7f]+")
 _BREAKS = re.compile(r"[\r\n\x00\v\f\x1c-\x1e\x85\u2028\u2029]")
+_LINE_ENDS = re.compile(r"\r\n|\r|\n")
+_LONGEST_LINE = 998
 _OURS = frozenset(
     {
         "from",
@@ -63,14 +65,22 @@ def compose(message: Message, clock: Clock) -> EmailMessage:
         for name, value in [*fields.items(), *message.headers.items()]:
             mail[name] = value
         mail["Date"] = format_datetime(clock.now())
-        mail.set_content(message.text)
+        mail.set_content(message.text, cte=_encoding(message.text))
         if message.html is not None:
-            mail.add_alternative(message.html, subtype="html")
+            mail.add_alternative(message.html, subtype="html", cte=_encoding(message.html))
     except (ValueError, LookupError) as error:  # LookupError: the parser of addresses stumbles over "a@"
         raise MailRefused(f"the message can't be written as a mail: {error}") from error
     for name in ("From", "To"):
         _check_mailbox(name, mail[name])
     return mail
+
+
+def _encoding(text: str) -> str | None:
+    """As it stands where lines are short enough for SMTP (RFC 5321, 4.5.3.1.6), so that whoever opens the file reads its links
+    whole; what is longer is left to be encoded."""
+    if any(len(line.encode("utf-8", "replace")) > _LONGEST_LINE for line in _LINE_ENDS.split(text)):
+        return None
+    return "7bit" if text.isascii() else "8bit"
 
 
 def _check_mailbox(name: str, header: Any) -> None:

@@ -114,3 +114,17 @@ def test_a_header_can_t_stand_in_for_a_field(platform: SmallPlatform, name: str)
 def test_a_malformed_message_id_is_refused(platform: SmallPlatform, message_id: str) -> None:
     with pytest.raises(MailRefused):
         Outbox(OutboxOptions(), platform).send(replace(MESSAGE, message_id=message_id))
+
+
+@pytest.mark.parametrize("text", ["Open it:\n{}\n", "Für 報告:\n{}\n"])
+def test_a_link_stands_on_one_line_of_the_file(platform: SmallPlatform, text: str) -> None:
+    link = f"http://127.0.0.1:8000/reset?token={'k' * 200}&x=1"
+    Outbox(OutboxOptions(), platform).send(replace(MESSAGE, text=text.format(link), html=f"<a href='{link}'>Open</a>"))
+    (file,) = (platform.home / "outbox").iterdir()
+    assert file.read_bytes().count(link.encode()) == 2
+
+
+def test_a_line_too_long_for_smtp_is_encoded(platform: SmallPlatform) -> None:
+    Outbox(OutboxOptions(), platform).send(replace(MESSAGE, text="ü" * 500, html="x" * 999))
+    (file,) = (platform.home / "outbox").iterdir()
+    assert max(len(line) for line in file.read_bytes().split(b"\r\n")) <= 998
