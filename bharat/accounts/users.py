@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,12 @@ from bharat.contracts.principal import ActorKind, Role
 from bharat.data import new_id
 from bharat.data.organisations import organisations
 
+# The grammar of HTML's <input type=email>; the longest that a mailbox may be (RFC 5321, 4.5.3.1.3).
+EMAIL = r"^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)*$"
+LONGEST_EMAIL = 254
+EMAIL_TOLD = "must be an e-mail address like asha@acme.example"
+_EMAIL = re.compile(EMAIL.removesuffix("$") + r"\Z")
+
 
 def add_user(
     unit: Unit,
@@ -27,7 +34,8 @@ def add_user(
     active: bool = True,
     id: UUID | None = None,
 ) -> UUID:
-    """Add a user without a login; its id, a new one unless given. Raises `Invalid` for a team that is not there, `Conflict` for an address taken."""
+    """Add a user without a login; its id, a new one unless given. Raises `Invalid` for a team that is not there and for what
+    is no address, `Conflict` for an address taken."""
     _check_team(unit, team_id)
     _check_email(unit, email, None)
     id = id or new_id()
@@ -106,7 +114,8 @@ def raise_epoch(unit: Unit, user_id: UUID) -> int:
 def set_login(unit: Unit, user_id: UUID, email: str, password_hash: str) -> None:
     """Let the user log in with this address and password; a login it had is replaced and its sessions end.
 
-    Raises `Conflict` when the address logs somebody else in."""
+    Raises `Invalid` for what is no address, `Conflict` when it logs somebody else in."""
+    _check_spelling(email)
     unit.execute(credentials.delete().where(_login_of(unit, user_id)))
     row = {
         "user_id": user_id, "organisation_id": unit.organisation_id, "email": email, "password_hash": password_hash,
@@ -159,9 +168,15 @@ def _check_team(unit: Unit, team_id: UUID | None) -> None:
 def _check_email(unit: Unit, email: str | None, but: UUID | None) -> None:
     if email is None:
         return
+    _check_spelling(email)
     holder = unit.scalar(sa.select(users.c.id).where(users.c.email == email))
     if holder is not None and holder != but:
         raise Conflict("The address belongs to another user.")
+
+
+def _check_spelling(email: str) -> None:
+    if len(email) > LONGEST_EMAIL or not _EMAIL.match(email):
+        raise Invalid("This is no e-mail address.", faults=[FieldFault("/email", EMAIL_TOLD)])
 
 
 def _keep_an_administrator(unit: Unit, but: UUID) -> None:

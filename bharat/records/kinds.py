@@ -23,6 +23,7 @@ import sqlalchemy as sa
 from msgspec import Meta
 
 from bharat.contracts.errors import PluginError
+from bharat.contracts.phrasing import TOLD, phrased
 from bharat.contracts.records import AnyField, Boolean, Choice, Date, Instant, Integer, Money, Number, Reference, Text
 from bharat.data import ExactDecimal
 from bharat.data import Instant as InstantColumn
@@ -70,8 +71,9 @@ class Kind:
         try:
             return self.take(msgspec.convert(self.spelled(value) if text else value, self.wire))
         except msgspec.ValidationError as error:
-            message = str(error)
-            raise Refused(message[:1].lower() + message[1:]) from None
+            # Everything in a query string or a file is a text: that it is one helps nobody.
+            told = phrased(str(error), self.wire)
+            raise Refused(told.removesuffix(", not a text") if text else told) from None
 
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
@@ -82,6 +84,13 @@ _FORMATS = {
     "url": r"https?://[^\s\x00-\x1f\x7f]+",
     "phone": r"[+(]?[0-9][0-9 ()./x-]{1,38}",
 }
+_FORMS_TOLD = {
+    "email": "must be an e-mail address like asha@acme.example",
+    "url": "must be a link that begins with http:// or https://, without spaces",
+    "phone": "must be a telephone number like +91 22 1234 5678",
+}
+_PLAIN = "must hold no line breaks or other control characters"
+_LINES_PLAIN = "must hold no control characters but line breaks and tabs"
 
 
 class TextKind(Kind):
@@ -106,7 +115,11 @@ class TextKind(Kind):
         else:
             pattern = f"^{_FORMATS[format]}$" if required else f"^(?:{_FORMATS[format]})?$"
         shortest = 1 if required else None
-        self.wire = Annotated[str, Meta(max_length=max_length, pattern=pattern, min_length=shortest)]
+        plain = _LINES_PLAIN if multiline else _PLAIN
+        told = _FORMS_TOLD.get(format) or (f"must not be empty, and {plain}" if required else plain)
+        self.wire = Annotated[
+            str, Meta(max_length=max_length, pattern=pattern, min_length=shortest, extra={TOLD: told})
+        ]
         form = f"(?=[\\s\\S]*\\S){_LINES if multiline else _LINE}*" if format == "plain" else _FORMATS[format]
         self.schema = {"type": "string", "minLength": 1, "maxLength": max_length, "pattern": f"^{form}$"}
 
@@ -156,7 +169,7 @@ class DecimalKind(Kind):
         pattern = f"^{sign}[0-9]{{1,{digits}}}{fraction}$"
         self._whole = re.compile(pattern)
         self._unit = Decimal(1).scaleb(-scale)
-        self.wire = Annotated[str, Meta(pattern=pattern)]
+        self.wire = Annotated[str, Meta(pattern=pattern, extra={TOLD: _decimal_told(scale, digits, bool(sign))})]
         self.schema = {"type": "string", "pattern": pattern}
 
     def column_type(self) -> sa.types.TypeEngine[Any]:
@@ -179,7 +192,7 @@ class DecimalKind(Kind):
 class CurrencyKind(Kind):
     stored = str
     ops = EXACT
-    wire = Currency
+    wire = Annotated[Currency, Meta(extra={TOLD: "must be the code of a currency in use, like EUR (ISO 4217)"})]
     schema = MappingProxyType({"$ref": "#/components/schemas/Currency"})
 
     def column_type(self) -> sa.types.TypeEngine[Any]:
@@ -258,6 +271,12 @@ class IdKind(Kind):
 
     def give(self, value: UUID) -> str:
         return str(value)
+
+
+def _decimal_told(scale: int, digits: int, signed: bool) -> str:
+    example = f"1234.{'50'[:scale]:0<{min(scale, 2)}}" if scale else "1234"
+    places = f"at most {digits} digits before the point and {scale} after it" if scale else f"at most {digits} digits"
+    return f"must be a decimal like {example}{'' if signed else ', not negative'}: {places}"
 
 
 def kind_of(field: AnyField) -> Kind:

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from bharat.contracts.errors import FieldFault
+from bharat.contracts.phrasing import TOLD, phrased
 from bharat.contracts.records import RecordType
 from bharat.records.attributes import CUSTOM, Attribute
 from bharat.records.kinds import CurrencyKind, DecimalKind, TextKind
@@ -25,7 +26,8 @@ MAX_BULK = 200
 
 CUSTOM_NAME = r"^[a-z][a-z0-9_]{0,47}$"
 
-CustomName = Annotated[str, Meta(pattern=CUSTOM_NAME)]
+_NAME_TOLD = "has a name that is none: use lower-case letters, digits and '_', a letter first, at most 48"
+CustomName = Annotated[str, Meta(pattern=CUSTOM_NAME, extra={TOLD: _NAME_TOLD})]
 CustomValues = dict[CustomName, str | int | bool | None]
 
 
@@ -132,8 +134,7 @@ def faults_of(shape: type[msgspec.Struct], data: Mapping[str, Any]) -> list[Fiel
         try:
             msgspec.convert(data[name], field.type)
         except msgspec.ValidationError as error:
-            message = str(error)
-            faults.append(FieldFault(f"/{name}", message[:1].lower() + message[1:]))
+            faults.append(FieldFault(f"/{name}", phrased(str(error), field.type)))
     return faults
 
 

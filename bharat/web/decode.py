@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from bharat.contracts.errors import FieldFault, Invalid, Malformed
+from bharat.contracts.phrasing import phrased
 from bharat.contracts.query_string import parse_query
 from bharat.contracts.spelling import hint
 
@@ -59,7 +60,7 @@ class BodyDecoder:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             # The first pass stops at the first field that is wrong, before what is no JSON behind it.
             raise Malformed(f"The body is not valid JSON: {_plain(error)}.") from None
-        return list(islice(collect(self._type, data, ""), MAX_FAULTS)) or [_fault(first, "")]
+        return list(islice(collect(self._type, data, ""), MAX_FAULTS)) or [_fault(first, "", self._type)]
 
 
 def decode_query(type_: type[msgspec.Struct] | None, raw: str) -> Any:
@@ -76,7 +77,7 @@ def decode_query(type_: type[msgspec.Struct] | None, raw: str) -> Any:
     try:
         return msgspec.convert(values, type_)
     except msgspec.ValidationError as error:
-        faults = list(islice(collect(type_, values, "?"), MAX_FAULTS)) or [_fault(error, "?")]
+        faults = list(islice(collect(type_, values, "?"), MAX_FAULTS)) or [_fault(error, "?", type_)]
         raise Malformed("Some query parameters can't be accepted.", faults=faults) from None
 
 
@@ -140,7 +141,7 @@ def _collect(info: msgspec.inspect.Type, type_: Any, data: Any, at: str) -> Iter
     try:
         msgspec.convert(data, type_)
     except msgspec.ValidationError as error:
-        yield _fault(error, at)
+        yield _fault(error, at, type_)
 
 
 def _join(at: str, name: str) -> str:
@@ -149,14 +150,14 @@ def _join(at: str, name: str) -> str:
     return f"{at}/{name.replace('~', '~0').replace('/', '~1')}"
 
 
-def _fault(error: Exception, at: str) -> FieldFault:
+def _fault(error: Exception, at: str, type_: Any) -> FieldFault:
     text = str(error)
     match = _PATH.search(text)
     if match:
         text = text[: match.start()]
         if not at.startswith("?"):
             at += re.sub(r"\[(\d+)\]", r"/\1", match[1]).replace(".", "/").replace("[...]", "/-")
-    return FieldFault(at or "", text[:1].lower() + text[1:])
+    return FieldFault(at or "", phrased(text, type_))
 
 
 def _nuls(value: Any, at: str) -> Iterable[str]:

@@ -137,3 +137,12 @@ def test_what_can_t_be_done_is_said_in_one_line(bharat: Bharat, arguments: tuple
     assert refused.code in (1, 2)
     assert message in refused.err
     assert refused.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("address", ["notanaddress", "a b@acme.example", f"{'a' * 250}@b.cd"])
+def test_what_is_no_address_is_refused(bharat: Bharat, address: str) -> None:
+    bharat("org", "create", "Acme")
+    refused = bharat("user", "create", "Foo", "--email", address)
+    assert refused.code == 1
+    assert "email must be an e-mail address like asha@acme.example" in refused.err
+    assert json.loads(bharat("user", "list", "--json").out) == []

@@ -69,7 +69,7 @@ def test_the_file_of_rejected_rows_can_be_corrected_and_imported(bharat: Bharat,
     rejected = (folder / "rejected.csv").read_text(encoding="utf-8")
     assert rejected.splitlines() == [
         "#line,#column,#reason,Firm,employees",
-        '3,employees,"expected `int`, got `str`",\'=Bad,x',
+        '3,employees,"must be a whole number",\'=Bad,x',
         "4,,the row has 1 cells where the header has 2,Worse",
     ]
     corrected = rejected.replace(",x", ",7").replace("Worse", "Worse,")
@@ -159,7 +159,7 @@ def test_a_script_reads_json(bharat: Bharat, folder: Path, admin: Caller) -> Non
     outcome = bharat("import", "companies", file(folder, "name,employees\nAcme,x\nZeta,1\n"), "--json")
     found = json.loads(outcome.out)
     assert (outcome.code, found["created"], found["rejected"]) == (1, 1, 1)
-    assert found["errors"] == [{"line": 2, "column": "employees", "reason": "expected `int`, got `str`"}]
+    assert found["errors"] == [{"line": 2, "column": "employees", "reason": "must be a whole number"}]
 
 
 def test_a_dry_run_does_everything_and_takes_it_back(bharat: Bharat, folder: Path, admin: Caller) -> None:

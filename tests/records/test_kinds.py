@@ -19,6 +19,7 @@ from bharat.records.kinds import (
     DecimalKind,
     InstantKind,
     IntegerKind,
+    Kind,
     Refused,
     TextKind,
 )
@@ -158,3 +159,23 @@ def test_sums_are_exact_beyond_64_bits(do: Actions) -> None:
     reader = do.database.read(do.people.organisation_id)
     count, sums = records.queries.totals(reader, do.people.admin, Grammar(records.resource).parse("", dict))
     assert (count, sums) == (13, {"price": Decimal("1199999999999999.9987")})
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "told"),
+    [
+        (TextKind(50, format="email"), "x", "must be an e-mail address like asha@acme.example"),
+        (TextKind(50, format="url"), "x", "must be a link that begins with http:// or https://, without spaces"),
+        (TextKind(5), "a\nb", "must hold no line breaks or other control characters"),
+        (DecimalKind(2), "1,5", "must be a decimal like 1234.50: at most 15 digits before the point and 2 after it"),
+        (DecimalKind(0, 0), "-1", "must be a decimal like 1234, not negative: at most 15 digits"),
+        (ChoiceKind(("gold", "silver")), "bronze", "must be one of gold, silver"),
+        (IntegerKind(), "x", "must be a whole number"),
+        (BooleanKind(), "x", "must be true or false"),
+        (DateKind(), "x", "must be a date like 2026-12-31"),
+    ],
+)
+def test_what_is_refused_is_told_in_words(kind: Kind, value: str, told: str) -> None:
+    with pytest.raises(Refused) as refused:
+        kind.read(value, text=True)
+    assert str(refused.value) == told

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
 
 import msgspec
 import pytest
 
 from bharat.contracts.errors import Invalid, Malformed, Problem
+from bharat.contracts.phrasing import TOLD
 from bharat.web.decode import BodyDecoder, decode_query
 
 
@@ -116,3 +119,41 @@ def test_an_endpoint_without_parameters_takes_none() -> None:
     with pytest.raises(Malformed) as refused:
         decode_query(None, "x=1")
     assert faults(refused.value) == {"?x": "unknown parameter"}
+
+
+class Card(msgspec.Struct, forbid_unknown_fields=True):
+    level: Literal["gold", "silver"] | None = None
+    code: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", description="A currency code.")] | None = None
+    word: Annotated[str, msgspec.Meta(pattern="^[a-z]+$")] = "a"
+    address: Annotated[str, msgspec.Meta(pattern="^.+@.+$", extra={TOLD: "must be an e-mail address"})] = "a@b"
+    words: list[Annotated[str, msgspec.Meta(pattern="^[a-z]+$", extra={TOLD: "must be small letters"})]] = []
+    tags: Annotated[list[str], msgspec.Meta(max_length=1)] = []
+    day: date | None = None
+    at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    id: UUID | None = None
+    count: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({"level": "glod"}, "must be one of gold, silver; did you mean 'gold'?"),
+        ({"level": 3}, "must be a text or null, not a whole number"),
+        ({"code": "x"}, "does not have the form of what it is: A currency code"),
+        ({"word": "X"}, "does not have the form that is asked for"),
+        ({"address": "x"}, "must be an e-mail address"),
+        ({"address": 3}, "must be a text, not a whole number; it must be an e-mail address"),
+        ({"words": ["a", "B"]}, "must be small letters"),
+        ({"tags": ["a", "b"]}, "must have at most 1 item"),
+        ({"day": "31.12.2026"}, "must be a date like 2026-12-31"),
+        ({"at": "noon"}, "must be a moment like 2026-12-31T18:00:00Z"),
+        ({"at": "2026-12-31T18:00:00"}, "must be a moment that says its offset, like 2026-12-31T18:00:00Z"),
+        ({"id": "x"}, "must be an id (a UUID)"),
+        ({"count": 0}, "must be at least 1"),
+        ({"count": 1.5}, "must be a whole number, not a number"),
+    ],
+)
+def test_a_fault_is_told_in_words_without_types_or_patterns(body: dict[str, object], detail: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        BodyDecoder(Card).decode(msgspec.json.encode(body))
+    assert list(faults(refused.value).values()) == [detail]

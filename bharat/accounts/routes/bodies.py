@@ -9,22 +9,39 @@ import msgspec
 from msgspec import Meta
 
 from bharat.accounts.logins import Caller
+from bharat.accounts.users import EMAIL, EMAIL_TOLD, LONGEST_EMAIL
 from bharat.contracts.errors import FieldFault, Forbidden, Invalid
+from bharat.contracts.phrasing import TOLD
 from bharat.contracts.principal import Principal
 from bharat.contracts.route import Request
 
 Name = Annotated[
-    str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", description="A name without line breaks")
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+        description="A name without line breaks",
+        extra={TOLD: "must be a name without line breaks"},
+    ),
 ]
-TeamName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
-# The grammar of HTML's <input type=email>.
+TeamName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=100,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+        extra={TOLD: "must be a name without line breaks"},
+    ),
+]
 Email = Annotated[
     str,
     Meta(
         min_length=3,
-        max_length=254,
-        pattern=r"^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)*$",
+        max_length=LONGEST_EMAIL,
+        pattern=EMAIL,
         description="An e-mail address; case does not matter",
+        extra={TOLD: EMAIL_TOLD},
     ),
 ]
 Password = Annotated[str, Meta(min_length=1, max_length=1024)]
