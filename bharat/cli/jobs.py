@@ -56,7 +56,7 @@ def replay(runtime: Runtime, *, ids: tuple[UUID, ...], kind: str | None, everyth
 
     _check_choice(ids, kind, everything)
     with build(runtime.config, plugins=runtime.plugins) as app:
-        done = dead_set.replay(app.database, ids or None, kind=kind)
+        done = dead_set.replay(app.database, app.catalogue.jobs, ids or None, kind=kind)
     if as_json:
         show_json({"replayed": done.ready, "held_up": [str(job_id) for job_id in done.held_up]})
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from bharat.contracts.database import Database
 from bharat.contracts.principal import SYSTEM
+from bharat.contracts.work import JobSpec
 from bharat.work.tables import State, events, in_state, jobs
 
 log = logging.getLogger(__name__)
@@ -63,10 +64,14 @@ def list_dead(database: Database, *, kind: str | None = None, limit: int = 100) 
     return list_jobs(database, state=State.DEAD, kind=kind, limit=limit)
 
 
-def replay(database: Database, ids: Collection[UUID] | None = None, *, kind: str | None = None) -> Replayed:
-    """Make dead jobs ready again with as many attempts as before: those named, those of a kind, or all."""
+def replay(
+    database: Database, specs: Mapping[str, JobSpec], ids: Collection[UUID] | None = None, *, kind: str | None = None
+) -> Replayed:
+    """Make dead jobs ready again: those named, those of a kind, or all. Each may make as many attempts as its spec in
+    `specs` says, on top of those it made; a job of an undeclared kind may make one."""
     ready, held_up = 0, []
-    for job_id in _dead(database, ids, kind):
+    for dead in _dead(database, ids, kind):
+        job_id, spec = dead.id, specs.get(dead.kind)
         try:
             with database.write(None, SYSTEM) as unit:
                 row = unit.row(
@@ -76,7 +81,7 @@ def replay(database: Database, ids: Collection[UUID] | None = None, *, kind: str
                         state=State.READY.value,
                         run_at=unit.at,
                         finished_at=None,
-                        max_attempts=jobs.c.max_attempts + jobs.c.attempt,
+                        max_attempts=jobs.c.attempt + (1 if spec is None else spec.max_attempts),
                     )
                     .returning(jobs.c.queue)
                 )
@@ -93,7 +98,7 @@ def discard(database: Database, ids: Collection[UUID] | None = None, *, kind: st
     """Delete dead jobs for good: those named, those of a kind, or all; how many there were."""
     found = _dead(database, ids, kind)
     with database.write(None, SYSTEM) as unit:
-        gone = sum(unit.execute(jobs.delete().where(jobs.c.id == job_id, _IS_DEAD)).rowcount for job_id in found)
+        gone = sum(unit.execute(jobs.delete().where(jobs.c.id == dead.id, _IS_DEAD)).rowcount for dead in found)
     log.info("discarded %d dead jobs", gone)
     return gone
 
@@ -109,13 +114,13 @@ def gauges(database: Database) -> dict[str, float]:
     return {**found, "events_unpublished": float(read.scalar(unpublished))}
 
 
-def _dead(database: Database, ids: Collection[UUID] | None, kind: str | None) -> Sequence[UUID]:
-    statement = sa.select(jobs.c.id).where(_IS_DEAD).order_by(jobs.c.id)
+def _dead(database: Database, ids: Collection[UUID] | None, kind: str | None) -> Sequence[sa.Row[Any]]:
+    statement = sa.select(jobs.c.id, jobs.c.kind).where(_IS_DEAD).order_by(jobs.c.id)
     if ids is not None:
         statement = statement.where(jobs.c.id.in_(ids))
     if kind is not None:
         statement = statement.where(jobs.c.kind == kind)
-    return [row.id for row in database.read(None).rows(statement)]
+    return database.read(None).rows(statement)
 
 
 def _facts(row: sa.Row[Any]) -> JobFacts:

@@ -25,6 +25,7 @@ def refuse(job: JobContext) -> None:
 
 KIND = spec(refuse, max_attempts=1)
 OTHER = spec(refuse, kind="test.other", max_attempts=1)
+SPECS = {kind.kind: kind for kind in (KIND, OTHER)}
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_the_dead_are_listed_newest_first_with_their_last_error(database: Bharat
 def test_a_replayed_job_has_its_attempts_again(database: BharatDatabase, dead: list[UUID], runner_of: RunnerOf) -> None:
     woken: list[UUID] = []
     database.wake = lambda job_id, queue, at: woken.append(job_id)
-    assert replay(database, [dead[1]]).ready == 1
+    assert replay(database, SPECS, [dead[1]]).ready == 1
     assert woken == [dead[1]]
     row = row_of(database, dead[1])
     assert (row.state, row.attempt, row.max_attempts, row.finished_at) == ("ready", 1, 2, None)
@@ -56,8 +57,29 @@ def test_a_replayed_job_has_its_attempts_again(database: BharatDatabase, dead: l
     assert [state_of(database, job_id) for job_id in dead] == ["dead", "done", "dead"]
 
 
+def test_however_often_a_job_is_replayed_it_has_as_many_attempts_as_a_new_one(
+    database: BharatDatabase, clock: ShiftableClock, runner_of: RunnerOf
+) -> None:
+    kind = spec(refuse, max_attempts=3)
+    runner, job_id = runner_of(kind), add(database, kind)
+    for round in range(1, 5):
+        while state_of(database, job_id) != "dead":
+            clock.advance(timedelta(hours=2))
+            runner.run_due(["default"])
+        assert row_of(database, job_id).attempt == 3 * round
+        replay(database, {kind.kind: kind}, [job_id])
+
+
+def test_a_replayed_job_of_a_kind_that_nobody_declares_has_one_attempt(
+    database: BharatDatabase, dead: list[UUID]
+) -> None:
+    assert replay(database, {}, [dead[1]]).ready == 1
+    row = row_of(database, dead[1])
+    assert row.max_attempts - row.attempt == 1
+
+
 def test_all_of_a_kind_are_replayed_or_discarded(database: BharatDatabase, dead: list[UUID]) -> None:
-    assert replay(database, kind="test.job").ready == 2
+    assert replay(database, SPECS, kind="test.job").ready == 2
     assert discard(database, kind="test.job") == 0
     assert discard(database) == 1
     assert [facts.state for facts in list_jobs(database)] == ["ready", "ready"]
@@ -65,14 +87,14 @@ def test_all_of_a_kind_are_replayed_or_discarded(database: BharatDatabase, dead:
 
 def test_a_job_whose_key_another_holds_stays_dead(database: BharatDatabase, dead: list[UUID]) -> None:
     add(database, KIND, unique_key="one")
-    result = replay(database)
+    result = replay(database, SPECS)
     assert (result.ready, result.held_up) == (2, (dead[0],))
     assert state_of(database, dead[0]) == "dead"
 
 
 def test_what_is_not_dead_is_neither_replayed_nor_discarded(database: BharatDatabase) -> None:
     job_id = add(database, KIND)
-    assert replay(database, [job_id]).ready == 0
+    assert replay(database, SPECS, [job_id]).ready == 0
     assert discard(database, [job_id]) == 0
     assert state_of(database, job_id) == "ready"
 
