@@ -56,7 +56,7 @@ class Malformed(Problem):
 
 
 class Invalid(Problem):
-    """The body is well-formed and says something that can't be stored; `faults` lists every offending field."""
+    """The body is well-formed and says something that can't be stored; `errors` in the answer lists every offending field."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     type = "invalid"

@@ -9,7 +9,7 @@ from typing import Any
 import falcon
 import msgspec
 
-from bharat.contracts.errors import Problem, Unavailable
+from bharat.contracts.errors import Malformed, NotFound, Problem, TooLarge, Unavailable
 from bharat.contracts.limits import LimitsUnavailable
 from bharat.contracts.sessions import SessionsUnavailable
 from bharat.contracts.storage import StorageUnavailable
@@ -18,6 +18,14 @@ from bharat.web.decode import MAX_FAULTS
 log = logging.getLogger("bharat.web")
 
 CONTENT_TYPE = "application/problem+json"
+METHOD_NOT_ALLOWED = ("method-not-allowed", "That can't be done to this resource")
+"""Type and title of what only the router raises."""
+INTERNAL_ERROR = ("internal-error", "Something went wrong on our side")
+_ROUTING = {
+    404: (NotFound.type, NotFound.title),
+    405: METHOD_NOT_ALLOWED,
+    413: (TooLarge.type, TooLarge.title),
+}
 LONGEST = 1000
 """Characters of one text in a problem."""
 
@@ -89,12 +97,13 @@ def _backend(req: Any, resp: falcon.Response, error: Exception, params: Any) -> 
 def _falcon(req: Any, resp: falcon.Response, error: Exception, params: Any) -> None:
     assert isinstance(error, falcon.HTTPError)
     status = HTTPStatus(falcon.http_status_to_code(error.status))
-    slug = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}.get(status.value, "malformed-request")
+    # A type has one title, whoever raises it (RFC 9457, 3.1.3).
+    slug, title = _ROUTING.get(status.value, (Malformed.type, Malformed.title))
     detail = error.description or {
-        404: f"{req.method} {req.path} is not an endpoint of this API; /openapi.json lists them.",
+        404: f"There is no such endpoint or record: {req.method} {req.path}. /openapi.json lists the endpoints.",
         405: f"{req.method} is not something that can be done to {req.path}; the Allow header lists what can.",
     }.get(status.value, status.phrase)
-    body = ProblemBody(f"/docs/problems#{slug}", error.title or status.phrase, status.value, detail, request_id_of(req))
+    body = ProblemBody(f"/docs/problems#{slug}", title, status.value, detail, request_id_of(req))
     _write(resp, body, dict(error.headers or {}))
 
 
@@ -102,8 +111,8 @@ def _unforeseen(req: Any, resp: falcon.Response, error: Exception, params: Any) 
     request_id = request_id_of(req)
     log.error("%s %s failed", req.method, req.path, exc_info=error, extra={"request_id": request_id})
     body = ProblemBody(
-        "/docs/problems#internal-error",
-        "Something went wrong on our side",
+        f"/docs/problems#{INTERNAL_ERROR[0]}",
+        INTERNAL_ERROR[1],
         500,
         "The error was logged under this request id; nothing was changed.",
         request_id,

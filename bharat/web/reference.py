@@ -11,15 +11,16 @@ from bharat.contracts.errors import Problem
 from bharat.contracts.route import Public, Request, Response, Route, Stream
 from bharat.web.html import Content, Html, answer, code, element, link, page, table
 from bharat.web.openapi import document
+from bharat.web.problems import INTERNAL_ERROR, METHOD_NOT_ALLOWED
 
 PLATFORM_TAGS = ("pages", "storage", "system")
 OTHER_PROBLEMS = (
     ("bad-request", 400, "The request can't be carried out", "The detail says why."),
-    ("method-not-allowed", 405, "That can't be done to this resource", "The Allow header lists the methods that can be."),
+    (METHOD_NOT_ALLOWED[0], 405, METHOD_NOT_ALLOWED[1], "The Allow header lists the methods that can be."),
     (
-        "internal-error",
+        INTERNAL_ERROR[0],
         500,
-        "Something went wrong on our side",
+        INTERNAL_ERROR[1],
         "Nothing was changed. The error was logged under the request id that the answer carries.",
     ),
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from falcon import testing
@@ -14,6 +15,7 @@ from bharat.contracts.route import Authenticated, Request, Response, Route, Stre
 from bharat.data.audit import audit_row, write_audit
 from bharat.web.dispatch import Dispatcher, WebOptions
 from bharat.web.metrics import Metrics
+from bharat.web.reference import problem_kinds
 from bharat.web.wsgi import falcon_app
 from tests.fixtures.application import PUBLIC_URL, Caller, Site
 
@@ -37,6 +39,18 @@ def test_an_unknown_method_says_what_is_allowed(admin: Caller) -> None:
     answer = admin.call("PUT", VISITS)
     assert (answer.status_code, slug(answer)) == (405, "method-not-allowed")
     assert "GET" in answer.headers["Allow"]
+
+
+def test_every_type_of_problem_has_one_title(admin: Caller, site: Site) -> None:
+    titles = {slug: title for slug, _, title, _ in problem_kinds()}
+    unrouted, foreign = site.client.simulate_get("/nothing/here"), admin.get(f"{VISITS}/{uuid4()}")
+    for answer in (unrouted, foreign, admin.get(f"{VISITS}/no-uuid"), admin.call("PUT", VISITS)):
+        assert answer.json["title"] == titles[slug(answer)]
+
+
+def test_an_id_that_is_none_is_not_called_a_wrong_endpoint(admin: Caller) -> None:
+    detail = admin.get(f"{VISITS}/no-uuid").json["detail"]
+    assert f"no such endpoint or record: GET {VISITS}/no-uuid" in detail
 
 
 def test_a_call_without_credentials_is_asked_for_some(shop: Site) -> None:
