@@ -126,7 +126,12 @@ def _plugins(facts: WelcomeFacts) -> Html:
 
 
 def _tries(url: str, login_path: str | None, plural: str | None) -> Html:
-    steps = [element("li", "Ask how the platform is.", command(f"curl {shlex.quote(url + '/api/health')}"))]
+    # The three that `bharat dev` prints in the terminal, too.
+    steps = [
+        element(
+            "li", "Look around in a browser: you are here, and ", link("/docs", "the reference"), " has every call."
+        )
+    ]
     if login_path is not None:
         body = '{"email": "YOUR ADDRESS", "password": "YOUR PASSWORD"}'
         text = (
@@ -140,10 +145,11 @@ def _tries(url: str, login_path: str | None, plural: str | None) -> Html:
             " printed an address and a password; they are kept in ", code("demo-login.json"), " in Bharat's folder.",
         ]  # fmt: skip
         steps.append(element("li", told, command(text)))
+    on_path = [" In a clone, ", code("source .venv/bin/activate"), " makes the command known to a terminal."]
     if plural is not None:
-        told = ["Bring your own: read a CSV file, first without writing anything."]
+        told = ["Bring your own: read a CSV file, first without writing anything.", *on_path]
         steps.append(element("li", told, command(f"bharat import {plural} your-file.csv --dry-run")))
     else:
-        told = ["Add record types: see which plugins are installed, and enable one."]
+        told = ["Add record types: see which plugins are installed, and enable one.", *on_path]
         steps.append(element("li", told, command("bharat plugins")))
     return element("ol", steps)

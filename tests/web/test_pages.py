@@ -104,9 +104,13 @@ def test_the_welcome_page_tells_mode_providers_and_plugins(open_site: OpenSite) 
 
 def test_the_welcome_page_shows_commands_that_fit_this_installation(shop: Site) -> None:
     text = shop.client.simulate_get("/").text
-    assert f"curl {shop.app.public_url}/api/health" in text
     assert f"{shop.app.public_url}/api/v1/login" in text
     assert "bharat import site_visits your-file.csv --dry-run" in text
+
+
+def test_the_welcome_page_names_three_things_to_try(shop: Site) -> None:
+    text = shop.client.simulate_get("/").text
+    assert text.partition("Three things to try")[2].count("<li>") == 3
 
 
 def test_without_a_plugin_the_welcome_page_leads_to_the_list_of_plugins(site: Site) -> None:
