@@ -15,9 +15,10 @@ from bharat.contracts.errors import Malformed, Problem, TooLarge, Unauthenticate
 from bharat.contracts.principal import Principal
 from bharat.contracts.route import Cookie, Needs, Public, Response, Route, Stream
 from bharat.web.callers import SAFE_METHODS, Authenticator, authenticate, cookie_name, refuse_foreign_origin
+from bharat.web.deadline import in_time
 from bharat.web.decode import BodyDecoder, decode_query
 from bharat.web.idempotency import Idempotency, Remembered
-from bharat.web.request import Network, WebRequest, body_of
+from bharat.web.request import Network, WebRequest, body_of, read_body
 
 JSON = "application/json"
 _JSON_TYPES = frozenset({JSON, "application/merge-patch+json"})
@@ -140,7 +141,7 @@ class Endpoint:
             raise UnsupportedMediaType(f"Send the body as {JSON}.")
         if length is not None and length > self._max_body:
             raise TooLarge(f"The body is larger than the {self._max_body} bytes this endpoint takes.")
-        raw: bytes = body_of(req).read(self._max_body + 1)
+        raw = read_body(body_of(req), self._max_body + 1)
         if len(raw) > self._max_body:
             raise TooLarge(f"The body is larger than the {self._max_body} bytes this endpoint takes.")
         if length is not None and len(raw) < length:
@@ -203,7 +204,7 @@ def add_routes(falcon_app: falcon.App[Any, Any], dispatcher: Dispatcher, routes:
     resources: dict[str, dict[str, Callable[..., None]]] = {}
     for route in routes:
         methods = resources.setdefault(route.path, {})
-        methods[f"on_{route.method.lower()}"] = Endpoint(dispatcher, route).respond
+        methods[f"on_{route.method.lower()}"] = in_time(Endpoint(dispatcher, route).respond)
         if route.method == "GET":
             methods["on_head"] = methods["on_get"]
     for path, methods in resources.items():

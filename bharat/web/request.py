@@ -105,10 +105,7 @@ class WebRequest:
         received = 0
         source = body_of(self._req)
         while True:
-            try:
-                chunk = source.read(CHUNK_SIZE)
-            except (OSError, ValueError) as error:
-                raise Malformed("The body ended before all of it arrived.") from error
+            chunk = read_body(source, CHUNK_SIZE)
             if not chunk:
                 break
             received += len(chunk)
@@ -125,6 +122,15 @@ def body_of(req: falcon.Request) -> Any:
     if req.content_length is None and req.get_header("Transfer-Encoding"):
         return req.stream
     return req.bounded_stream
+
+
+def read_body(source: Any, size: int) -> bytes:
+    """At most `size` bytes of a body. Raises `Malformed` when the connection was lost or the chunks of a chunked body are none:
+    each server has exceptions of its own for that."""
+    try:
+        return bytes(source.read(size))
+    except Exception as error:
+        raise Malformed("The body ended before all of it arrived, or is not sent as it says.") from error
 
 
 def client_address(req: falcon.Request, trusted: Sequence[Network]) -> str:
