@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
+
+from bharat.records.lookups import Lookups
+from bharat_crm import company_rules
 from bharat_crm.company_rules import DEEPEST
 from plugins.crm.tests.desk import Desk
 
@@ -38,3 +44,37 @@ def test_a_group_has_a_deepest_level(desk: Desk) -> None:
         above = desk.create("companies", name=f"Level {level}", parent_id=above["id"])
     answer = desk.admin.post("/api/v1/companies", {"name": "One too deep", "parent_id": above["id"]})
     assert answer.status_code == 422
+
+
+def moves_that_close_a_ring(desk: Desk, version: int | str) -> list[int]:
+    """Two companies are each put under the other, the second move begun before the first is committed."""
+    one, other = desk.create("companies", name="One"), desk.create("companies", name="Other")
+    both_began = threading.Barrier(2, timeout=10)
+    find = Lookups.find
+
+    def slowed(self: Lookups, *arguments: Any, **more: Any) -> Any:
+        found = find(self, *arguments, **more)
+        both_began.wait()
+        return found
+
+    def move(company: dict[str, Any], parent: dict[str, Any]) -> int:
+        path = f"/api/v1/companies/{company['id']}"
+        status: int = desk.admin.patch(path, {"parent_id": parent["id"]}, version).status_code
+        return status
+
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as pool:
+        patch.setattr(Lookups, "find", slowed)
+        return sorted(pool.map(move, (one, other), (other, one)))
+
+
+@pytest.mark.parametrize("version", [1, "*"])
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_of_two_moves_that_would_close_a_ring_together_one_is_refused(desk: Desk, version: int | str) -> None:
+    assert moves_that_close_a_ring(desk, version) == [200, 422]
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_without_taking_turns_they_close_the_ring(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mutant of `take_turn(change.unit)` in `refuse_cycles`."""
+    monkeypatch.setattr(company_rules, "take_turn", lambda unit: None)
+    assert moves_that_close_a_ring(desk, 1) == [200, 200]
