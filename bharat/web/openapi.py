@@ -40,7 +40,7 @@ def document(routes: Sequence[Route], *, version: str, public_url: str) -> dict[
             "version": version,
             "description": (
                 "Records are versioned: a change names the version it is based on in If-Match. Lists are paged by cursor. "
-                "A POST may carry an Idempotency-Key. Errors are RFC 9457 problem+json."
+                "A POST that lists the header Idempotency-Key may carry one. Errors are RFC 9457 problem+json."
             ),
         },
         "servers": [{"url": public_url}],

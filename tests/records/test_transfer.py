@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import falcon.testing
 import pytest
 
 from bharat.records import transfer
@@ -30,6 +31,16 @@ def test_a_file_is_imported_and_its_faults_are_told(api: Api, people: People) ->
         "errors": [{"line": 3, "column": "employees", "reason": "must be a whole number"}],
     }  # fmt: skip
     assert names(api, people) == ["Acme"]
+
+
+def test_an_idempotency_key_is_neither_promised_nor_applied(api: Api, people: People) -> None:
+    document = falcon.testing.TestClient(api.app.wsgi()).simulate_get("/openapi.json", protocol="http").json
+    operation = document["paths"]["/api/v1/companies/import"]["post"]
+    assert {parameter["in"] for parameter in operation["parameters"]} == {"query"}
+    assert "an `Idempotency-Key` does not apply" in operation["description"]
+    for outcome in ("created", "unchanged"):
+        answer = send(api, people.admin, "/companies/import?key=name", "name\nAcme\n", Idempotency_Key="once")
+        assert (answer.json[outcome], "idempotency-replayed" in answer.headers) == (1, False)
 
 
 def test_options_are_query_parameters(api: Api, people: People) -> None:
