@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from bharat.cli.base import Runtime, pass_runtime, show_json
 from bharat.contracts.errors import BharatError
 
+if TYPE_CHECKING:
+    from bharat.data.migrations import Migrator
+    from bharat.data.migrations.runner import Pending
+
 
 @click.command()
-@click.option("--check", is_flag=True, help="Change nothing; exit with 1 when a migration is pending.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Change nothing; exit with 1 when a migration is pending, or a plugin's tables differ from its revisions.",
+)
 @click.option(
     "--down", "down", metavar="PLUGIN", help="Undo this plugin's migrations: its tables and their rows are gone."
 )
@@ -31,14 +42,31 @@ def migrate(runtime: Runtime, *, check: bool, down: str | None, to: str | None, 
             count = tool.downgrade(down, to)
             _say(as_json, {"undone": count}, [f"undid {count} revision{'s' * (count != 1)} of {down}"])
             return 0
-        steps = tool.pending() if check else tool.upgrade()
+        if check:
+            return _check(runtime, tool, as_json)
+        steps = tool.upgrade()
     finally:
         tool.close()
-    rows = [{"plugin": step.plugin, "revision": step.revision, "summary": step.summary} for step in steps]
-    verb = "pending " if check else "migrated"
-    lines = [f"{verb} {row['plugin']} {row['revision']}  {row['summary']}" for row in rows]
-    _say(as_json, {"pending" if check else "migrated": rows}, lines or ["the database is up to date"])
-    return 1 if check and steps else 0
+    rows = _rows(steps)
+    lines = [f"migrated {row['plugin']} {row['revision']}  {row['summary']}" for row in rows]
+    _say(as_json, {"migrated": rows}, lines or ["the database is up to date"])
+    return 0
+
+
+def _check(runtime: Runtime, tool: Migrator, as_json: bool) -> int:
+    """Whether the database, the revisions and the code agree."""
+    from bharat.app import schema_of
+    from bharat.data.migrations.generate import differences, told
+
+    rows = _rows(tool.pending())
+    found = differences(schema_of(runtime.plugins))
+    lines = [f"pending {row['plugin']} {row['revision']}  {row['summary']}" for row in rows]
+    _say(as_json, {"pending": rows, "differences": found}, [*lines, *told(found)] or ["the database is up to date"])
+    return 1 if rows or found else 0
+
+
+def _rows(steps: Sequence[Pending]) -> list[dict[str, str]]:
+    return [{"plugin": step.plugin, "revision": step.revision, "summary": step.summary} for step in steps]
 
 
 @click.command()

@@ -36,6 +36,7 @@ def dev(runtime: Runtime, *, reload: bool) -> None:
     runtime = _on_a_port(runtime)
     if runtime.plugins.worker_in_process is False:
         raise BharatError("`bharat dev` is for one node; in a cluster run `bharat serve` and `bharat worker`")
+    _check_tables(runtime, warn=reload)
     prepared = prepare_demo(runtime.config, runtime.plugins)
     click.echo(welcome(runtime.config, prepared))
     sys.stdout.flush()
@@ -59,6 +60,19 @@ def demo(runtime: Runtime, *, as_json: bool) -> None:
         click.echo("There are organisations already, and none is the demo that was made here: nothing was made.")
     else:
         click.echo("\n".join(login_lines(login, runtime.config.home)))
+
+
+def _check_tables(runtime: Runtime, *, warn: bool) -> None:
+    """Refuse, or warn of, tables that no migration makes: their records would answer with errors that say nothing."""
+    from bharat.app import schema_of
+    from bharat.data.migrations.generate import differences, told
+
+    lines = told(differences(schema_of(runtime.plugins)))
+    if warn:
+        for line in lines:
+            click.echo(f"bharat: warning: {line}", err=True)
+    elif lines:
+        raise BharatError("; ".join(lines))
 
 
 def _on_a_port(runtime: Runtime) -> Runtime:

@@ -14,7 +14,7 @@ from bharat.contracts.principal import SYSTEM
 from bharat.data import BharatDatabase, Document, ExactDecimal, Instant, new_id, organisation_table, platform_table
 from bharat.data.engine import EngineOptions
 from bharat.data.migrations import Migrator
-from bharat.data.migrations.generate import make_migration
+from bharat.data.migrations.generate import differences, make_migration, told
 from bharat.data.schema import Schema
 from bharat.data.tables import NAMING
 from tests.data.conftest import Pair
@@ -123,3 +123,31 @@ def test_a_second_revision_holds_only_what_changed(
 
 def test_the_shops_migrations_need_no_next_one(shop_schema: Schema, pair: Pair) -> None:
     assert make_migration(shop_schema, "shop", "Nothing") is None
+
+
+def test_differences_are_told_without_a_revision_being_written(tmp_path: Path) -> None:
+    folder = tmp_path / "versions"
+    make_migration(garage(folder)[0], "garage", "Cars")
+    assert differences(garage(folder)[0]) == {}
+    schema, _ = garage(folder, sa.Column("colour", sa.String(30), index=True))
+    schema.metadata.tables["garage_cars"].c.plate.type = sa.String(40)
+    found = differences(schema)
+    assert list(found) == ["garage"]
+    assert set(found["garage"]) == {
+        "add column garage_cars.colour",
+        "add index ix_garage_cars_colour of garage_cars",
+        "change column garage_cars.plate",
+    }
+    (line,) = told(found)
+    assert line.startswith("tables of plugin 'garage' differ from its revisions (")
+    assert line.endswith("): run `bharat makemigration garage`")
+    assert [path.name for path in folder.glob("*.py")] == ["0001_cars.py"]
+
+
+def test_a_table_that_no_revision_makes_or_drops_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "versions"
+    assert "add table garage_cars" in differences(garage(folder)[0])["garage"]
+    make_migration(garage(folder)[0], "garage", "Cars")
+    schema = core_schema()
+    schema.add(Migrations(plugin="garage", folder=folder, metadata=sa.MetaData(naming_convention=NAMING)))
+    assert "remove table garage_repairs" in differences(schema)["garage"]

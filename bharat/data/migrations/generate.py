@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from alembic.autogenerate import RevisionContext
+from alembic.autogenerate import RevisionContext, compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -36,17 +38,70 @@ def make_migration(schema: Schema, plugin: str, message: str) -> Path | None:
 
     Compares on a throw-away SQLite database that is first brought to the newest revisions."""
     line = schema.line(plugin)
+    with _at_newest(schema) as connection:
+        return _generate(connection, schema, line.folder, plugin, message)
+
+
+def differences(schema: Schema) -> Mapping[str, Sequence[str]]:
+    """What each plugin's tables in code have that its newest revision does not make, and the reverse, in words, by plugin;
+    a plugin whose tables and revisions agree is left out. Compares as `make_migration` does, whatever database is configured."""
+    found: dict[str, Sequence[str]] = {}
+    with _at_newest(schema) as connection:
+        for line in schema.lines:
+            context = MigrationContext.configure(connection, opts=compare_options(schema, line.plugin))
+            if words := list(_in_words(compare_metadata(context, schema.metadata))):
+                found[line.plugin] = words
+    return found
+
+
+def told(found: Mapping[str, Sequence[str]]) -> list[str]:
+    """The `differences` as one sentence per plugin. They matter because what the code reads or writes is then in no
+    database, however often it is migrated."""
+    return [
+        f"tables of plugin {plugin!r} differ from its revisions ({_few(words)}): run `bharat makemigration {plugin}`"
+        for plugin, words in found.items()
+    ]
+
+
+@contextmanager
+def _at_newest(schema: Schema) -> Iterator[sa.Connection]:
+    """A throw-away SQLite database that every revision has been run on."""
     with tempfile.TemporaryDirectory() as folder:
         options = EngineOptions(url=f"sqlite:///{folder}/compare.sqlite3")
-        migrator = Migrator(schema, options)
-        migrator.upgrade()
-        migrator.close()
+        with closing(Migrator(schema, options)) as migrator:
+            migrator.upgrade()
         engine = create_engine(options)
         try:
             with engine.connect() as connection:
-                return _generate(connection, schema, line.folder, plugin, message)
+                yield connection
         finally:
             engine.dispose()
+
+
+_MOST_TOLD = 5
+
+
+def _few(words: Sequence[str]) -> str:
+    more = f" and {len(words) - _MOST_TOLD} more" if len(words) > _MOST_TOLD else ""
+    return ", ".join(words[:_MOST_TOLD]) + more
+
+
+def _in_words(changes: Iterable[Any]) -> Iterator[str]:
+    for change in changes:
+        if isinstance(change, list):  # all that differs in one column
+            yield f"change column {change[0][2]}.{change[0][3]}"
+            continue
+        kind, *what = change
+        verb, _, thing = kind.partition("_")
+        if thing == "column":
+            yield f"{verb} column {what[1]}.{what[2].name}"
+        elif thing == "table":
+            yield f"{verb} table {what[0].name}"
+        else:
+            yield f"{verb} {_THINGS.get(thing, thing)} {what[0].name} of {what[0].table.name}"
+
+
+_THINGS = {"fk": "foreign key", "index": "index", "constraint": "constraint"}
 
 
 def compare_options(schema: Schema, plugin: str) -> dict[str, Any]:

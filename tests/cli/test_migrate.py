@@ -1,0 +1,84 @@
+"""`bharat migrate --check` and `bharat dev`: code whose tables no revision makes is told before it is served."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bharat.app import load_plugins, schema_of
+from bharat.config import load
+from bharat.data.migrations.generate import make_migration
+from tests.fixtures.distributions import Distributions
+
+Bharat = Callable[..., Any]
+
+GARAGE = """
+import os
+from pathlib import Path
+from bharat.contracts.migration import Migrations
+from bharat.contracts.records import RecordType, Text
+
+@hookimpl
+def bharat_record_types():
+    fields = [Text(name="plate", max_length=20)]
+    if (Path(__file__).parent / "colours").exists():
+        fields.append(Text(name="colour", max_length=20))
+    return [RecordType(name="car", plural="cars", label="Car", fields=tuple(fields), title="plate")]
+"""
+TOLD = "tables of plugin 'garage' differ from its revisions (add column garage_cars.colour): run `bharat makemigration garage`"
+
+
+@pytest.fixture
+def environ(folder: Path, distributions: Distributions) -> dict[str, str]:
+    """A plugin whose only revision was written before its record type got another field."""
+    distributions.add("garage", GARAGE)
+    environ = {"BHARAT_PLUGINS": "garage", "BHARAT_HOME": str(folder / "home"), "BHARAT_SERVER__PORT": "0"}
+    schema = schema_of(load_plugins(load(None, environ)))
+    written = make_migration(schema, "garage", "Cars")
+    assert written is not None
+    (written.parent.parent / "colours").touch()
+    return environ
+
+
+@pytest.fixture
+def bharat(bharat: Bharat, monkeypatch: pytest.MonkeyPatch) -> Bharat:
+    from bharat.app import BUILTINS
+
+    monkeypatch.setattr("bharat.cli.base.Runtime.builtins", BUILTINS)
+    return bharat
+
+
+def test_check_tells_tables_that_no_revision_makes(bharat: Bharat, environ: dict[str, str]) -> None:
+    assert bharat("migrate", **environ).code == 0
+    outcome = bharat("migrate", "--check", **environ)
+    assert (outcome.code, outcome.out) == (1, f"{TOLD}\n")
+    told = json.loads(bharat("migrate", "--check", "--json", **environ).out)
+    assert told == {"pending": [], "differences": {"garage": ["add column garage_cars.colour"]}}
+    assert bharat("makemigration", "garage", **environ).code == 0
+    assert bharat("migrate", **environ).code == 0
+    assert bharat("migrate", "--check", **environ).out == "the database is up to date\n"
+
+
+def test_dev_refuses_them_before_anything_is_made(bharat: Bharat, environ: dict[str, str]) -> None:
+    outcome = bharat("dev", **environ)
+    assert (outcome.code, outcome.err) == (1, f"bharat: error: {TOLD}\n")
+    assert not Path(environ["BHARAT_HOME"]).exists()
+
+
+def test_dev_that_starts_anew_at_each_change_warns_of_them(
+    bharat: Bharat, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Started(Exception):
+        pass
+
+    def start(*_: object) -> None:
+        raise Started
+
+    monkeypatch.setattr("os.execve", start)
+    outcome = bharat("dev", "--reload", **environ)
+    assert f"bharat: warning: {TOLD}\n" in outcome.err
+    assert "unexpected Started" in outcome.err
