@@ -45,7 +45,10 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trusted_proxies: Annotated[
         tuple[str, ...], Meta(description="networks whose X-Forwarded-For and X-Request-ID are believed")
     ] = ()
-    request_timeout: Annotated[Seconds, Meta(description="seconds after which a request is given up")] = 30.0
+    request_timeout: Annotated[
+        Seconds,
+        Meta(description="seconds without an answer, or a further piece of its body, until a request gets a 503"),
+    ] = 30.0
 
     def __post_init__(self) -> None:
         url = self.public_url.rstrip("/") or f"http://{_authority(self.host)}:{self.port}"

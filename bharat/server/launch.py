@@ -17,6 +17,7 @@ from gunicorn.errors import AppImportError
 from bharat.app import Bharat, load_plugins
 from bharat.config import Config, load
 from bharat.contracts.errors import BharatError
+from bharat.server.deadline import Deadline
 from bharat.server.logs import configure
 from bharat.server.worker import DrainingWorker
 from bharat.work.service import Worker
@@ -24,6 +25,9 @@ from bharat.work.service import Worker
 log = logging.getLogger("bharat.server")
 
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - for gunicorn, which makes its file there safely
+
+HEARTBEAT = 60
+"""Seconds after which a worker whose loop stands still is killed. A request that waits does not stop the loop."""
 
 GRACE = 30
 """Seconds that requests in flight have to finish after SIGTERM."""
@@ -45,7 +49,7 @@ class Server(BaseApplication):
             "worker_class": DrainingWorker,
             "workers": 1,
             "worker_connections": 1000,
-            "timeout": int(self._config.server.request_timeout) + 30,
+            "timeout": HEARTBEAT,
             "graceful_timeout": GRACE,
             "keepalive": 75,
             # The control socket lies in the home directory, where two masters steal it from each other.
@@ -63,14 +67,14 @@ class Server(BaseApplication):
             if value is not None:
                 self.cfg.set(name, value)
 
-    def load(self) -> Any:  # a falcon.App; gunicorn's own annotation is narrower than what it takes
+    def load(self) -> Any:  # gunicorn's own annotation is narrower than what it takes
         """Runs in the worker, after the fork."""
         if psycopg.waiting.wait is psycopg.waiting.wait_c:
             raise RuntimeError("psycopg was imported before the monkey-patching and would block every greenlet")
         configure(self._config.log)
         try:
             self._app = Bharat(self._config, load_plugins(self._config))
-            return self._app.wsgi()
+            return Deadline(self._app.wsgi(), self._config.server.request_timeout)
         except BharatError as error:
             # Gunicorn says the text of this one, without a traceback, and ends.
             raise AppImportError(f"bharat: error: {error}") from error
