@@ -59,5 +59,6 @@ def verdict(goals: Sequence[Goal]) -> int:
     missed = [goal for goal in goals if not goal.reached]
     for goal in missed:
         say(f"MISSED: {goal.name}: {goal.figure:.2f}, the goal is {'>=' if goal.at_least else '<='} {goal.bound:g}")
-    say(f"{len(goals) - len(missed)} of {len(goals)} goals reached")
+    if goals:
+        say(f"{len(goals) - len(missed)} of {len(goals)} goals reached")
     return 1 if missed else 0
