@@ -68,7 +68,7 @@ class Leases:
         )
         self._claim = (
             jobs.update()
-            .where(jobs.c.id == sa.bindparam("job"), jobs.c.attempt == sa.bindparam("seen"))
+            .where(jobs.c.id == sa.bindparam("job"), self._as_seen())
             .values(
                 state=State.RUNNING.value,
                 attempt=jobs.c.attempt + 1,
@@ -84,7 +84,12 @@ class Leases:
             jobs.c.lease_owner == sa.bindparam("owner", type_=sa.String),
             in_state(State.RUNNING),
         )
-        self._renew = jobs.update().where(self._own).values(lease_until=until)
+        # Never waits for a unit that has the row: such a unit keeps it from being taken over, and the other leases run on.
+        self._unlocked = jobs.c.id.in_(
+            sa.select(jobs.c.id).where(self._own).with_for_update(skip_locked=True).correlate(None)
+        )
+        self._renew = jobs.update().where(self._unlocked).values(lease_until=until)
+        self._named = sa.select(jobs.c.id).where(self._own)
         self._mine = sa.select(jobs.c.id).where(self._own, jobs.c.lease_until > now)
         self._finish = jobs.update().where(self._own).values(state=State.DONE.value, finished_at=now, lease_until=None)
         # Each asks an index for its first entry. EXISTS would guess how many rows match, and may read the whole table.
@@ -126,11 +131,13 @@ class Leases:
         return self._take(self._this, {"job": job_id, "kinds": list(kinds)})
 
     def renew(self, attempts: Sequence[Attempt]) -> set[Attempt]:
-        """Hold on to the attempts for another full duration; those that are no longer theirs."""
+        """Hold on to the attempts for another full duration; those that are no longer theirs. One that its own `finish_in` has
+        locked is not renewed, and not lost."""
         lost: set[Attempt] = set()
         with self._database.write(None, SYSTEM) as unit:
-            for attempt in sorted(attempts, key=lambda attempt: attempt.id):
-                if unit.execute(self._renew, _name(attempt)).rowcount != 1:
+            for attempt in attempts:
+                renewed = unit.execute(self._renew, _name(attempt)).rowcount == 1
+                if not renewed and unit.row(self._named, _name(attempt)) is None:
                     lost.add(attempt)
         return lost
 
@@ -167,15 +174,16 @@ class Leases:
         return changed
 
     def give_back(self, attempts: Sequence[Attempt]) -> int:
-        """Make them ready again for others, at no cost in attempts; how many were still theirs."""
+        """Make them ready again for others, at no cost in attempts; how many were still theirs. One that its own `finish_in` has
+        locked stays: it is done in a moment, or its lease runs out."""
         statement = (
             jobs.update()
-            .where(self._own)
+            .where(self._unlocked)
             .values(state=State.READY.value, lease_until=None, max_attempts=jobs.c.max_attempts + 1)
         )
         given = 0
         with self._database.write(None, SYSTEM) as unit:
-            for attempt in sorted(attempts, key=lambda attempt: attempt.id):
+            for attempt in attempts:
                 if unit.execute(statement, _name(attempt)).rowcount == 1:
                     given += 1
                     unit.wake(attempt.id, attempt.queue, None)
@@ -214,6 +222,11 @@ class Leases:
         if row.attempt >= row.max_attempts:
             values |= {"state": State.DEAD.value, "finished_at": unit.at}
         return unit.execute(self._promote.values(**values), {"ids": [row.id]}).rowcount
+
+    @staticmethod
+    def _as_seen() -> sa.ColumnElement[bool]:
+        """Nobody has claimed the job since it was looked at."""
+        return jobs.c.attempt == sa.bindparam("seen")
 
     @staticmethod
     def _locked(statement: sa.Select[Any]) -> sa.Select[Any]:

@@ -12,6 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
+import pytest
+
 from bharat.contracts.application import Application
 from bharat.contracts.principal import SYSTEM
 from bharat.contracts.work import CatchUp, CronEntry, Event, JobContext, JobSpec, Subscriber
@@ -22,6 +24,7 @@ from bharat.testing.suite import eventually
 from bharat.work import emit, enqueue
 from bharat.work.catalogue import Catalogue
 from bharat.work.service import Worker
+from bharat.work.worker import Runner
 from tests.work.small import SmallApplication, add, all_jobs, effects, spec, state_of, take_effect
 
 ROOT = Path(__file__).parents[2]
@@ -87,7 +90,7 @@ def test_with_no_concurrency_no_job_runs_but_events_are_published(app: SmallAppl
     assert [job.state for job in all_jobs(app.database)] == ["ready"]
 
 
-def test_a_stopped_worker_gives_back_what_did_not_finish_in_time(app: SmallApplication) -> None:
+def a_stopped_worker_gives_back_its_job(app: SmallApplication) -> None:
     entered, leave = threading.Event(), threading.Event()
 
     def run(job: JobContext) -> None:
@@ -98,13 +101,29 @@ def test_a_stopped_worker_gives_back_what_did_not_finish_in_time(app: SmallAppli
     job_id = add(app.database, kind)
     worker = Worker(app.host, catalogue=Catalogue.of([kind]))
     worker.start()
-    assert entered.wait(SOON.total_seconds())
-    assert worker.running
-    assert worker.stop(timedelta(milliseconds=300)) == 1
-    assert state_of(app.database, job_id) == "ready"
-    assert not worker.running
-    assert worker.stop() == 0
-    leave.set()
+    try:
+        assert entered.wait(SOON.total_seconds())
+        assert worker.running
+        given = worker.stop(timedelta(milliseconds=300))
+        assert state_of(app.database, job_id) == "ready", "others must wait for the lease to run out"
+        assert given == 1
+        assert not worker.running
+        assert worker.stop() == 0
+    finally:
+        leave.set()
+
+
+def test_a_stopped_worker_gives_back_what_did_not_finish_in_time(app: SmallApplication) -> None:
+    a_stopped_worker_gives_back_its_job(app)
+
+
+def test_mutant_without_giving_back_the_job_stays_claimed(
+    app: SmallApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Protected: `given = self.runner.give_back()` in `Worker.stop`."""
+    monkeypatch.setattr(Runner, "give_back", lambda self: 0)
+    with pytest.raises(AssertionError, match="others must wait"):
+        a_stopped_worker_gives_back_its_job(app)
 
 
 def test_a_worker_finds_what_the_plugins_declared(app: SmallApplication) -> None:

@@ -16,7 +16,7 @@ from bharat.contracts.principal import SYSTEM, Actor, ActorKind
 from bharat.contracts.work import GiveUp, JobContext, Retry
 from bharat.data import BharatDatabase
 from bharat.testing.platform import ShiftableClock
-from bharat.testing.suite import eventually, together
+from bharat.testing.suite import eventually
 from bharat.work import backoff
 from bharat.work.leases import Leases
 from bharat.work.worker import Runner, _Run
@@ -43,14 +43,6 @@ def test_a_job_runs_once_with_what_it_was_given(
     row = row_of(database, job_id)
     assert row.state == "done"
     assert row.finished_at >= row.started_at >= row.created_at
-
-
-def test_many_runners_run_each_job_once(database: BharatDatabase, runner_of: RunnerOf) -> None:
-    ran: list[UUID] = []
-    kind = spec(lambda job: ran.append(job.id))
-    added = [add(database, kind) for _ in range(30)]
-    together(4, lambda number: runner_of(kind).run_due(["default"]))
-    assert sorted(ran) == sorted(added)
 
 
 def test_a_lower_priority_runs_first_and_among_equals_the_older(database: BharatDatabase, runner_of: RunnerOf) -> None:
