@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import bharat as product
 from tests.fixtures.distributions import Distributions
 
@@ -108,11 +110,16 @@ def test_a_plugin_cannot_replace_a_command_of_bharat(bharat: Bharat, distributio
     assert bharat("config", BHARAT_PLUGINS="sample").code == 0
 
 
-def test_the_installed_command_loads_no_driver(tmp_path: Path) -> None:
-    code = (
-        "import sys, bharat.cli\n"
-        "print(sorted({'boto3', 'redis', 'rq', 'qdrant_client', 'flask', 'numpy'} & set(sys.modules)))"
-    )
+@pytest.mark.parametrize("module", ["bharat.cli", "bharat.app", "bharat.server.launch", "bharat.work.service"])
+def test_no_driver_is_loaded_before_a_provider_is_chosen(tmp_path: Path, module: str) -> None:
+    drivers = {"boto3", "redis", "rq", "qdrant_client", "flask", "socketio", "numpy"}
+    code = f"import sys, {module}\nprint(sorted({drivers!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_help_loads_nothing_of_the_application(tmp_path: Path) -> None:
+    code = "import sys, bharat.cli\nprint(sorted({'bharat.app', 'falcon', 'gunicorn'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert done.stdout == "[]\n"
 

@@ -35,7 +35,7 @@ assert again == root
 
 @pytest.mark.parametrize("lists", ["with lists", "without lists"])
 def test_nginx_is_unpacked_into_the_cache_of_a_plain_user(lists: str) -> None:
-    if shutil.which("apt-get") is None:
+    if shutil.which("apt-get") is None and not os.environ.get("CI"):  # where it's the way to nginx
         pytest.skip("no apt-get on this machine")
     home = Path(tempfile.mkdtemp(prefix="bharat-test-home-"))
     if os.geteuid() == 0:
