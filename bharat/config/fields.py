@@ -196,7 +196,10 @@ def parse_text(text: str, annotation: Any) -> Any:
         if text.lstrip().startswith("["):
             return _json(text)
         item = (get_args(base) or (str,))[0]
-        return [parse_text(part.strip(), item) for part in text.split(",")] if text.strip() else []
+        parts = [part.strip() for part in text.split(",")]
+        if not parts[-1]:
+            parts.pop()  # of an empty text, or behind a comma at its end
+        return [parse_text(part, item) for part in parts]
     if isinstance(origin, type) and issubclass(origin, dict | Mapping | msgspec.Struct):
         return _json(text)
     if origin is Literal:

@@ -57,8 +57,13 @@ def find_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
     """The first of the `places` that is there. Raises `ConfigError` when a file that was named is not."""
     named = path is not None or bool(environ.get("BHARAT_CONFIG"))
     for candidate in places(path, environ):
-        if candidate.is_file():
-            return candidate
+        try:
+            if candidate.is_file():
+                return candidate
+        except OSError as error:  # a folder on the way that may not be searched
+            raise ConfigError(
+                f"can't look for {candidate}: {error.strerror}; correct BHARAT_HOME or --config"
+            ) from error
         if named:
             raise ConfigError(f"there is no configuration file {candidate}: correct --config or BHARAT_CONFIG")
     return None
@@ -73,7 +78,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
         found.read_file(TomlFile(file))
     for key, raw in environment_settings(environ).items():
         found.add_variable(key, raw)
-    return _assemble(found, file, environ)
+    return _assemble(found, file, environ, named=path is not None or bool(environ.get("BHARAT_CONFIG")))
 
 
 class _Found:
@@ -129,7 +134,12 @@ class _Found:
                 raise ConfigError(f"{raw.source}: this environment variable sets nothing; {remedy}")
 
 
-def _assemble(found: _Found, file: Path | None, environ: Mapping[str, str]) -> Config:
+def _is_home(folder: Path) -> bool:
+    """Whether Bharat has kept its state there: a named file in one is meant with the state beside it."""
+    return any((folder / name).exists() for name in ("bharat.sqlite3", "secret.key"))
+
+
+def _assemble(found: _Found, file: Path | None, environ: Mapping[str, str], *, named: bool) -> Config:
     top = {name: read(_TOP[name], raw) for name, raw in found.top.items()}
     if (raw := found.top.get("secret_key")) and len(top["secret_key"].reveal()) < SECRET_KEY_LENGTH:
         raise ConfigError(
@@ -138,6 +148,9 @@ def _assemble(found: _Found, file: Path | None, environ: Mapping[str, str]) -> C
         )
     if (raw := found.top.get("home")) and not raw.text and file is not None:
         top["home"] = file.absolute().parent / top["home"]  # a path in a file is meant from where the file lies
+    sources = {name: raw.source for name, raw in found.top.items()}
+    if "home" not in top and file is not None and named and _is_home(file.absolute().parent):
+        top["home"], sources["home"] = file.absolute().parent, "the folder of the configuration file"
     decoded = {name: decode(struct, found.sections[name], environ, name) for name, struct in SECTIONS.items()}
     values: dict[str, Any] = {**top, **{name: section.value for name, section in decoded.items()}}
     config = Config(
@@ -146,7 +159,7 @@ def _assemble(found: _Found, file: Path | None, environ: Mapping[str, str]) -> C
         plugin_settings={name: dict(raws) for name, raws in found.plugin_settings.items()},
         environ=dict(environ),
         file=file,
-        sources={name: raw.source for name, raw in found.top.items()},
+        sources=sources,
     )
     shown = list(rows(_TOP.values(), config, config.sources))
     for name, struct in SECTIONS.items():

@@ -121,3 +121,31 @@ def test_the_owner_s_url_alone_is_enough_to_make_the_application_s() -> None:
     config = load(None, {"BHARAT_DATABASE__MIGRATION_URL": "postgresql://owner:x@host/name"})
     assert config.database.migration_url is not None
     assert not config.database.url
+
+
+@pytest.mark.parametrize("kept", ["bharat.sqlite3", "secret.key"])
+def test_a_named_file_in_a_home_means_that_home(folder: Path, kept: str) -> None:
+    home = folder / "crm"
+    home.mkdir()
+    path = home / "bharat.toml"
+    path.write_text("")
+    assert load(path, {}).home == folder / ".bharat"
+    (home / kept).touch()
+    for config in (load(path, {}), load(None, {"BHARAT_CONFIG": "crm/bharat.toml"})):
+        assert config.home == home
+        assert source_of(config, "home") == "the folder of the configuration file"
+        assert config.database.url.reveal() == f"sqlite:///{home / 'bharat.sqlite3'}"
+    assert load(path, {"BHARAT_HOME": "here"}).home == folder / "here"
+    path.write_text('home = "state"\n')
+    assert load(path, {}).home == home / "state"
+
+
+def test_a_file_that_nobody_named_does_not_make_its_folder_the_home(toml: Write, folder: Path) -> None:
+    toml("")
+    (folder / "secret.key").touch()
+    assert load(None, {}).home == folder / ".bharat"
+
+
+@pytest.mark.parametrize("text", ["crm,", "crm , "])
+def test_a_comma_at_the_end_of_a_list_adds_nothing(text: str) -> None:
+    assert load(None, {"BHARAT_PLUGINS": text}).plugins == ("crm",)
