@@ -11,8 +11,8 @@ from bharat.contracts.errors import BharatError
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_runtime
-def config(runtime: Runtime, *, as_json: bool) -> None:
-    """Show every key with its value and source; secrets are masked."""
+def config(runtime: Runtime, *, as_json: bool) -> int:
+    """Show every key with its value and source; secrets are masked. Exits with 1 when Bharat would not start with them."""
     settings = runtime.config
     problem = ""
     try:
@@ -27,8 +27,9 @@ def config(runtime: Runtime, *, as_json: bool) -> None:
                 "problem": problem,
             }
         )
-        return
+        return 1 if problem else 0
     click.echo(f"# file: {settings.file.absolute() if settings.file else 'none'}")
     show_table(("KEY", "VALUE", "SOURCE"), [(row.key, row.shown, row.source) for row in rows])
     if problem:
         click.echo(f"bharat: warning: Bharat would not start with this: {problem}", err=True)
+    return 1 if problem else 0

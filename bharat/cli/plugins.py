@@ -11,8 +11,10 @@ from bharat.cli.base import Runtime, pass_runtime, show_json, show_table
 from bharat.config import find_file, load
 from bharat.config.edit import add_plugin, read_file, remove_plugin, replace_file
 from bharat.contracts.errors import BharatError, ConfigError, PluginError
-from bharat.contracts.spelling import nearest
-from bharat.plugins import LeftOver, OptionReport, PluginReport, Plugins, ProviderMissing, survey
+from bharat.contracts.spelling import hint, nearest
+from bharat.plugins import LeftOver, OptionReport, PluginReport, Plugins, ProviderMissing, installed, survey
+from bharat.plugins.choice import IDLE
+from bharat.plugins.discovery import package_of
 
 
 class _Named(click.Group):
@@ -87,6 +89,10 @@ def enable(runtime: Runtime, name: str) -> None:
     if name in runtime.config.plugins:
         click.echo(f"Plugin {name} is enabled already.")
         return
+    if name not in (found := installed()) and name not in dict(runtime.builtins):
+        raise PluginError(
+            f"plugin {name!r} is not installed{hint(name, found)}; install it with `pip install {package_of(name)}`"
+        )
     new = add_plugin(text, name)
     _trial(path, new, check)
     replace_file(path, new)
@@ -114,7 +120,8 @@ def disable(runtime: Runtime, name: str) -> None:
     try:
         _trial(path, new, lambda candidate: Plugins.load(load(candidate, runtime.environ), runtime.builtins))
     except (ProviderMissing, LeftOver) as error:
-        raise ConfigError(f"plugin {name!r} can't be disabled, because the configuration uses it: {error}") from error
+        reason = str(error).partition(IDLE)[0]  # it would name the plugin that is just to be disabled
+        raise ConfigError(f"plugin {name!r} can't be disabled, because the configuration uses it: {reason}") from error
     except BharatError as error:
         if works_now:
             raise PluginError(f"plugin {name!r} can't be disabled: {error}") from error
@@ -135,7 +142,6 @@ def _file(runtime: Runtime) -> Path:
 
 def _trial(path: Path, text: str, check: Callable[[Path], object]) -> None:
     """Check the new text as if it stood in the file's place: same folder, same name in messages."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     candidate = path.with_name(f".new.{path.name}")
     replace_file(candidate, text, like=path)
     try:

@@ -82,12 +82,17 @@ def read_file(path: Path) -> str:
 def replace_file(path: Path, text: str, *, like: Path | None = None) -> None:
     """Write `text` beside the file and move it into place: a reader sees the old file or the new, a crash leaves the old.
     A symbolic link is followed. The permissions are those of `like`, by default of the file itself; without it, only the
-    owner may read, because a configuration may hold secrets."""
+    owner may read, because a configuration may hold secrets. Raises `ConfigError` where no file can be made."""
     path = path.resolve()
     model = path if like is None else like
     mode = model.stat().st_mode & 0o777 if model.exists() else 0o600
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise ConfigError(
+            f"{path} can't be written: {error.strerror}; make its folder writable, or name another with BHARAT_HOME or --config"
+        ) from error
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             file.write(text)

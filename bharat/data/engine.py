@@ -57,7 +57,18 @@ def create_engine(options: EngineOptions) -> sa.Engine:
 
 def _sqlite(url: sa.URL, options: EngineOptions) -> sa.Engine:
     assert url.database
-    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(url.database).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"the folder {folder} of the SQLite database can't be made: {error.strerror}; set BHARAT_HOME, or the path in "
+            "database.url, to one that can"
+        ) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(
+            f"the folder {folder} of the SQLite database can't be written to; make it writable, or set BHARAT_HOME to another"
+        )
     engine = sa.create_engine(
         url,
         pool_size=options.pool_size,

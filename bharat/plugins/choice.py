@@ -14,6 +14,9 @@ from bharat.contracts.spelling import nearest
 from bharat.plugins.items import Contribution, Owned
 from bharat.plugins.rules import check_unique
 
+IDLE = " Installed and not enabled: "
+"""Where the hint begins that ends the message of a `ProviderMissing`."""
+
 
 class ProviderMissing(ConfigError):
     """The configuration chooses a provider that no enabled plugin offers."""
@@ -45,7 +48,7 @@ def choose(
         near = nearest(choice.provider, by_name)
         hint = f" Did you mean {near!r}?" if near else ""
         if idle:
-            hint += f" Installed and not enabled: {', '.join(idle)}; perhaps one of them must be added to `plugins`."
+            hint += f"{IDLE}{', '.join(idle)}; perhaps one of them must be added to `plugins`."
         raise ProviderMissing(
             f"{choice.source}: {capability}.provider is {choice.provider!r}, which no enabled plugin offers; "
             f"available: {there}.{hint}"

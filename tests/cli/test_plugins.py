@@ -210,3 +210,45 @@ def test_a_list_from_the_environment_is_not_edited(bharat: Bharat) -> None:
 def test_disabling_what_is_not_enabled_is_an_error(bharat: Bharat, toml: Path) -> None:
     toml.write_text('plugins = ["tape"]\n')
     assert bharat("plugins", "disable", "crm").err == "bharat: error: plugin 'crm' is not enabled; enabled: tape\n"
+
+
+def test_enabling_what_is_not_installed_says_so_with_a_guess(bharat: Bharat, toml: Path) -> None:
+    toml.write_text("plugins = []\n")
+    outcome = bharat("plugins", "enable", "tapes")
+    assert (outcome.code, outcome.err) == (
+        2,
+        "bharat: error: plugin 'tapes' is not installed; did you mean 'tape'?; install it with `pip install bharat-tapes`\n",
+    )
+    assert toml.read_text() == "plugins = []\n"
+
+
+def test_a_refusal_to_disable_does_not_advise_to_enable(bharat: Bharat, toml: Path) -> None:
+    toml.write_text('plugins = ["tape"]\n[storage]\nprovider = "tape"\n')
+    outcome = bharat("plugins", "disable", "tape")
+    assert outcome.code == 2
+    assert "Installed and not enabled" not in outcome.err
+    assert "which no enabled plugin offers; available: " in outcome.err
+
+
+@pytest.mark.parametrize("home", ["/proc/x", "file"])
+@pytest.mark.parametrize("command", [("plugins", "enable", "tape"), ("migrate",), ("dev",)])
+def test_a_home_that_can_t_be_is_told_in_one_line(
+    bharat: Bharat, folder: Path, home: str, command: tuple[str, ...]
+) -> None:
+    (folder / "file").touch()
+    outcome = bharat(*command, BHARAT_HOME=home, BHARAT_SERVER__PORT="0")
+    assert outcome.code == 2
+    assert outcome.err.startswith("bharat: error: ")
+    assert outcome.err.count("\n") == 1
+    assert "unexpected" not in outcome.err
+    assert home in outcome.err
+
+
+def test_a_home_that_can_t_be_written_is_told(bharat: Bharat, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The superuser, whom permissions do not bind, may run the tests: the system's answer is given for it."""
+    home = folder / "home"
+    home.mkdir()
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != home)
+    outcome = bharat("migrate", BHARAT_HOME=str(home))
+    assert outcome.code == 2
+    assert f"the folder {home} of the SQLite database can't be written to" in outcome.err
