@@ -310,3 +310,15 @@ def test_a_plugins_table_without_tenancy_is_refused() -> None:
     sa.Table("mall_shops", metadata, sa.Column("id", sa.Uuid, primary_key=True))
     with pytest.raises(Exception, match="'mall_shops' declares no tenancy; make it with organisation_table"):
         core_schema().add(Migrations(plugin="mall", folder=SHOP.folder, metadata=metadata))
+
+
+def test_a_database_that_can_t_be_reached_is_told_in_one_line() -> None:
+    options = EngineOptions(url="postgresql://crm:hunter2@127.0.0.1:1/crm")
+    for work in (Migrator.pending, Migrator.upgrade):
+        with closing(Migrator(core_schema(), options)) as migrator, pytest.raises(MigrationError) as refused:
+            work(migrator)
+        message = str(refused.value)
+        assert message.startswith("the database can't be reached: ")
+        assert "refused" in message
+        assert "\n" not in message
+        assert "hunter2" not in message

@@ -65,7 +65,7 @@ class Migrator:
 
     def pending(self) -> list[Pending]:
         """What `upgrade` would run, in order. Needs no more than SELECT on the version tables."""
-        with self._engine.connect() as connection:
+        with self._connection() as connection:
             return [
                 Pending(line.plugin, revision.revision, revision.doc)
                 for line in self._schema.lines
@@ -100,13 +100,23 @@ class Migrator:
         revisions = [revision.revision for revision in _script(line).walk_revisions()]
         if to not in revisions:
             raise MigrationError(f"plugin {line.plugin!r} has no revision {to!r}; it has {', '.join(revisions[::-1])}")
-        with self._engine.connect() as connection:
+        with self._connection() as connection:
             ahead = [revision.revision for revision in _ahead(line, _current(connection, line))]
         if to in ahead:
             raise MigrationError(f"plugin {line.plugin!r} is not yet at revision {to!r}: there is nothing to undo")
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def _connection(self) -> sa.Connection:
+        """A connection. Raises `MigrationError` when there is none to be had, in one line."""
+        try:
+            return self._engine.connect()
+        except sa.exc.OperationalError as error:
+            if _is_locked(error):
+                raise
+            reason = (str(error.orig).strip().splitlines() or ["no reason given"])[0].rstrip(":. ")
+            raise MigrationError(f"the database can't be reached: {reason}") from error
 
     def _alone(self, line: Migrations, step: Callable[[sa.Connection, Migrations], StepT]) -> StepT:
         """Run one step in a transaction of its own, as the only migrator.
@@ -116,7 +126,7 @@ class Migrator:
         deadline = time.monotonic() + self._patience.total_seconds()
         while True:
             try:
-                with self._engine.connect() as connection, self._transaction(connection):
+                with self._connection() as connection, self._transaction(connection):
                     return step(connection, line)
             except sa.exc.OperationalError as error:
                 if not _is_locked(error) or time.monotonic() > deadline:
