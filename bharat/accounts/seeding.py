@@ -25,7 +25,9 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
 def create_organisation(database: Database, name: str, *, slug: str | None = None, actor: Actor) -> UUID:
-    """Make an organisation; its id. Raises `Invalid` for a bad slug, `Conflict` for one that is taken."""
+    """Make an organisation; its id. Raises `Invalid` for a bad slug or an empty name, `Conflict` for a slug that is taken."""
+    if not name.strip():
+        raise Invalid("An organisation needs a name.", faults=[FieldFault("/name", "must not be empty")])
     slug = slug if slug is not None else slug_of(name)
     if not _SLUG.fullmatch(slug):
         raise Invalid(

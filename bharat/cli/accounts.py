@@ -241,7 +241,14 @@ def apikey() -> None:
 @apikey.command("create")
 @click.argument("who")
 @click.option("--name", required=True, help="What it is for.")
-@click.option("--scope", "scopes", multiple=True, metavar="SCOPE", help="Such as deals:read, *:read or *; repeatable.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    metavar="SCOPE",
+    help="What the key may do: deals:read, *:read or *, all that the user may. At least one; repeatable.",
+)
 @click.option("--days", type=click.IntRange(1, 3650), help="How long it lives; without it, until it is revoked.")
 @_of_org
 @_as_json

@@ -146,3 +146,18 @@ def test_what_is_no_address_is_refused(bharat: Bharat, address: str) -> None:
     assert refused.code == 1
     assert "email must be an e-mail address like asha@acme.example" in refused.err
     assert json.loads(bharat("user", "list", "--json").out) == []
+
+
+def test_an_organisation_without_a_name_is_refused_for_its_name(bharat: Bharat) -> None:
+    for name in ("", "  "):
+        refused = bharat("org", "create", name)
+        assert (refused.code, refused.err) == (
+            1,
+            "bharat: error: An organisation needs a name. name must not be empty\n",
+        )
+
+
+def test_a_key_without_a_scope_is_wrong_usage(bharat: Bharat) -> None:
+    refused = bharat("apikey", "create", "Asha", "--name", "report")
+    assert refused.code == 2
+    assert "Missing option '--scope'" in refused.err
