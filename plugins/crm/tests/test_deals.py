@@ -136,6 +136,16 @@ def test_the_moves_of_a_deal_that_is_out_of_reach_are_not_there(desk: Desk) -> N
     assert desk.agent.get(f"/api/v1/deals/{deal['id']}/moves").status_code == 200
 
 
+def test_the_moves_of_a_deleted_deal_stay_as_its_history_does(desk: Desk) -> None:
+    deal = desk.deal(by=desk.agent)
+    path = f"/api/v1/deals/{deal['id']}"
+    assert desk.admin.delete(path).status_code == 204
+    for seen_by in (desk.admin, desk.agent, desk.other_agent):
+        statuses = [seen_by.get(f"{path}/{part}").status_code for part in ("moves", "history")]
+        assert statuses[0] == statuses[1]
+    assert moves(desk, deal) == [(None, "Prospecting")]
+
+
 def test_a_stage_with_deals_keeps_its_outcome(desk: Desk) -> None:
     desk.deal(stage="Engaging")
     path = f"/api/v1/stages/{desk.stages['Engaging']}"

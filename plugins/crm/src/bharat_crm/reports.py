@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 
-from bharat.contracts.errors import FieldFault, Malformed, NotFound
+from bharat.contracts.errors import FieldFault, Forbidden, Malformed, NotFound
 from bharat.contracts.route import Needs, Request, Route
 from bharat_crm.pipeline_report import By, Period, PipelineReport, pipeline_report
 from bharat_crm.stage_history import stage_changes
@@ -54,11 +54,10 @@ def report(request: Request) -> PipelineReport:
 
 
 def moves(request: Request) -> Moves:
-    """The stages a deal went through, for those who may read the deal."""
+    """The stages a deal went through, for those who may read the deal; those of a deleted one, like its history, for those
+    who may delete it."""
     deal: UUID = request.path["id"]
-    mine = sa.select(deals.c.id).where(deals.c.id == deal, deals.c.deleted_at.is_(None))
-    visible = request.app.permissions.row_filter(request.principal, deals, "deals", "read")
-    if request.reader.row(mine if visible is None else mine.where(visible)) is None:
+    if not _visible(request, deal):
         raise NotFound("There is no such deal.")
     c = stage_changes.c
     rows = request.reader.rows(
@@ -68,6 +67,18 @@ def moves(request: Request) -> Moves:
         .limit(MOST_MOVES)
     )
     return Moves([Move(*tuple(row)) for row in rows])
+
+
+def _visible(request: Request, deal: UUID) -> bool:
+    for verb, state in (("read", deals.c.deleted_at.is_(None)), ("delete", deals.c.deleted_at.is_not(None))):
+        mine = sa.select(deals.c.id).where(deals.c.id == deal, state)
+        try:
+            visible = request.app.permissions.row_filter(request.principal, deals, "deals", verb)
+        except Forbidden:
+            continue
+        if request.reader.row(mine if visible is None else mine.where(visible)) is not None:
+            return True
+    return False
 
 
 ROUTES = (
