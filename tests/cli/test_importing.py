@@ -69,7 +69,7 @@ def test_the_file_of_rejected_rows_can_be_corrected_and_imported(bharat: Bharat,
     rejected = (folder / "rejected.csv").read_text(encoding="utf-8")
     assert rejected.splitlines() == [
         "#line,#column,#reason,Firm,employees",
-        '3,employees,"must be a whole number",\'=Bad,x',
+        "3,employees,must be a whole number,'=Bad,x",
         "4,,the row has 1 cells where the header has 2,Worse",
     ]
     corrected = rejected.replace(",x", ",7").replace("Worse", "Worse,")
