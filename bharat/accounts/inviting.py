@@ -94,7 +94,7 @@ def accept(accounts: Accounts, token: str, password: str, name: str | None, call
         if found.user_id is None:
             add_user(unit, id=user_id, name=name, role=Role(found.role), email=found.email, team_id=found.team_id)
         else:
-            user = find_user(unit, user_id, lock=True)
+            user = find_user(unit, user_id, lock="change")
             if not user.active:
                 raise _wrong_token()
         set_login(unit, user_id, found.email, kept)

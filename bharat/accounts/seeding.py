@@ -85,7 +85,7 @@ def find_or_create_user(unit: Unit, name: str, *, role: Role = Role.AGENT, team_
     if found is None:
         return create_user(unit, name=name, role=role, team_id=team_id)
     if team_id is not None:
-        row = find_user(unit, found, lock=True)
+        row = find_user(unit, found, lock="change")
         if row.team_id != team_id:
             change_user(unit, row, {"team_id": team_id})
     return found

@@ -14,6 +14,7 @@ from bharat.accounts.users import taken_is_conflict
 from bharat.contracts.database import Unit
 from bharat.contracts.errors import Conflict, FieldFault, Invalid, NotFound
 from bharat.data import new_id
+from bharat.data.row_locks import Lock, locked
 
 
 def add_team(
@@ -34,10 +35,10 @@ def add_team(
     return id
 
 
-def find_team(unit: Unit, team_id: UUID, *, lock: bool = False) -> sa.Row[Any]:
-    """The team's row. Raises `NotFound`."""
+def find_team(unit: Unit, team_id: UUID, *, lock: Lock | None = None) -> sa.Row[Any]:
+    """The team's row, locked for what is to be done with it. Raises `NotFound`."""
     statement = sa.select(teams).where(teams.c.id == team_id)
-    row = unit.row(statement.with_for_update() if lock else statement)
+    row = unit.row(locked(statement, lock))
     if row is None:
         raise NotFound("There is no such team.")
     return row
@@ -74,7 +75,7 @@ def find_or_create_team(unit: Unit, name: str, *, lead_id: UUID | None = None, r
     """The team of this name, made when there is none. A lead given for a team that has none becomes its lead.
 
     Raises `Conflict` when the team has another lead."""
-    row = unit.row(sa.select(teams).where(teams.c.name == name).with_for_update())
+    row = unit.row(locked(sa.select(teams).where(teams.c.name == name), "change"))
     if row is None:
         return add_team(unit, name=name, lead_id=lead_id, region=region)
     if lead_id is not None and row.lead_id is None:

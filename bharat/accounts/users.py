@@ -16,6 +16,7 @@ from bharat.contracts.errors import Conflict, FieldFault, Invalid, NotFound
 from bharat.contracts.principal import ActorKind, Role
 from bharat.data import new_id
 from bharat.data.organisations import organisations
+from bharat.data.row_locks import Lock, locked
 
 # The grammar of HTML's <input type=email>; the longest that a mailbox may be (RFC 5321, 4.5.3.1.3).
 EMAIL = r"^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)*$"
@@ -51,10 +52,10 @@ def add_user(
     return id
 
 
-def find_user(unit: Unit, user_id: UUID, *, lock: bool = False) -> sa.Row[Any]:
-    """The user's row. Raises `NotFound`."""
+def find_user(unit: Unit, user_id: UUID, *, lock: Lock | None = None) -> sa.Row[Any]:
+    """The user's row, locked for what is to be done with it. Raises `NotFound`."""
     statement = sa.select(users).where(users.c.id == user_id, users.c.deleted_at.is_(None))
-    row = unit.row(statement.with_for_update() if lock else statement)
+    row = unit.row(locked(statement, lock))
     if row is None:
         raise NotFound("There is no such user.")
     return row
@@ -181,7 +182,8 @@ def _check_spelling(email: str) -> None:
 
 def _keep_an_administrator(unit: Unit, but: UUID) -> None:
     # Two administrators who demote each other at once queue here.
-    unit.execute(sa.select(organisations.c.id).where(organisations.c.id == unit.organisation_id).with_for_update())
+    here = sa.select(organisations.c.id).where(organisations.c.id == unit.organisation_id)
+    unit.execute(locked(here, "change"))
     others = sa.select(users.c.id).where(
         users.c.role == Role.ADMIN.value, users.c.active.is_(True), users.c.id != but, has_login()
     )

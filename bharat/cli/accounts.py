@@ -337,12 +337,14 @@ def _user(unit: Unit, who: str) -> sa.Row[Any]:
     import sqlalchemy as sa
 
     from bharat.accounts.tables import users
+    from bharat.data.row_locks import locked
 
     try:
         named = users.c.id == UUID(who)
     except ValueError:
         named = users.c.email == who.strip().lower() if "@" in who else users.c.name == who
-    found = unit.rows(sa.select(users).where(named, users.c.deleted_at.is_(None)).limit(2).with_for_update())
+    statement = sa.select(users).where(named, users.c.deleted_at.is_(None)).limit(2)
+    found = unit.rows(locked(statement, "change"))
     if not found:
         raise BharatError(f"the organisation has no user {who!r}; `bharat user list` shows them")
     if len(found) > 1:

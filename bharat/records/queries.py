@@ -20,6 +20,7 @@ from bharat.accounts.permissions import Permissions, viewer_parameters, visible_
 from bharat.contracts.database import Database, Reader
 from bharat.contracts.errors import Forbidden
 from bharat.contracts.principal import Principal, Visibility
+from bharat.data.row_locks import Lock, locked
 from bharat.records.attributes import Attribute
 from bharat.records.conditions import OPEN_RANGES, Condition, contains, like_word
 from bharat.records.cursors import Cursors
@@ -72,19 +73,14 @@ class Queries:
         *,
         verb: str = "read",
         deleted: bool | None = False,
-        lock: bool = False,
-        within_unit: bool = False,
+        lock: Lock | None = None,
     ) -> Record | None:
         """The record, or `None` when there is none that the principal reaches with `verb`.
 
         `deleted`: whether it must be live (`False`), deleted (`True`) or either. `lock` keeps others from changing it until
-        the unit ends. `within_unit` says that `reader` is a unit, which needs no statement that guards itself."""
+        the unit ends, and with `delete` from referring to it."""
         visibility = self.visibility(principal, verb)
-        statement = self._made(
-            ("one", visibility, deleted, lock, within_unit),
-            lambda: self._one(visibility, deleted, lock),
-            prepare=not within_unit,
-        )
+        statement = self._made(("one", visibility, deleted, lock), lambda: self._one(visibility, deleted, lock))
         parameters = {"record": id}
         if principal is not None and visibility is not Visibility.ALL:
             parameters.update(viewer_parameters(principal, visibility))
@@ -211,6 +207,8 @@ class Queries:
         names = _sort_names(selection)
         found = self._orders.get(names)
         if found is None:
+            if len(self._orders) >= _MOST_STATEMENTS:
+                self._orders.clear()
             found = self._orders[names] = Order(selection.sort, self._resource.table.c.id)
         return found
 
@@ -236,13 +234,12 @@ class Queries:
             values[f"w{number}"] = like_word(word)
         return values
 
-    def _made(self, shape: Any, make: Callable[[], sa.Select[Any]], *, prepare: bool = True) -> sa.Select[Any]:
+    def _made(self, shape: Any, make: Callable[[], sa.Select[Any]]) -> sa.Select[Any]:
         statement: sa.Select[Any] | None = self._statements.get(shape)
         if statement is None:
             if len(self._statements) >= _MOST_STATEMENTS:
                 self._statements.clear()
-            statement = make()
-            self._statements[shape] = statement = self._database.prepare(statement) if prepare else statement
+            statement = self._statements[shape] = self._database.prepare(make())
         return statement
 
     def _limited(self, statement: sa.Select[Any], selection: Selection, visibility: Visibility) -> sa.Select[Any]:
@@ -302,14 +299,14 @@ class Queries:
             places.append(place)
         return columns, places
 
-    def _one(self, visibility: Visibility, deleted: bool | None, lock: bool) -> sa.Select[Any]:
+    def _one(self, visibility: Visibility, deleted: bool | None, lock: Lock | None) -> sa.Select[Any]:
         table = self._resource.table
         statement = sa.select(*self._resource.columns).where(table.c.id == sa.bindparam("record", type_=sa.Uuid))
         if deleted is not None:
             statement = statement.where(table.c.deleted_at.is_not(None) if deleted else table.c.deleted_at.is_(None))
         if (criterion := visible_rows(table, visibility)) is not None:
             statement = statement.where(criterion)
-        return statement.with_for_update() if lock else statement
+        return locked(statement, lock)
 
 
 def _sort_names(selection: Selection) -> tuple[tuple[str, bool], ...]:

@@ -24,6 +24,7 @@ from bharat.contracts.principal import ActorKind, Principal
 from bharat.contracts.records import Change, ChangeKind
 from bharat.data import new_id
 from bharat.data.audit import audit_row, write_audit
+from bharat.data.row_locks import Lock
 from bharat.records.attributes import CUSTOM
 from bharat.records.custom_fields import Definitions
 from bharat.records.dependents import Dependents
@@ -118,7 +119,8 @@ class Writer:
 
         `version` is the one the change is based on, `None` for whatever it is now. Raises `NotFound`, `PreconditionFailed`,
         and what `create` raises."""
-        before = self._current(unit, principal, id, version, verb)
+        # With a version the UPDATE compares and sets; without one the row is held from here on.
+        before = self._current(unit, principal, id, version, verb, lock="change" if version is None else None)
         visibility = self._queries.visibility(principal, verb)
         resource = self._resource
         given, faults, custom = self._taken(body, resource.shapes.update)
@@ -158,7 +160,7 @@ class Writer:
         self, unit: Unit, principal: Principal | None, id: UUID, version: int | None, *, verb: str = "delete"
     ) -> Record:
         """Hide the record; it can be restored. Raises `Conflict` while live records refer to it with `restrict`."""
-        before = self._current(unit, principal, id, version, verb, lock=True)
+        before = self._current(unit, principal, id, version, verb, lock="delete")
         self._dependents.refuse_if_any(unit, id)
         values: Values = {"deleted_at": unit.at}
         self._rules(unit, principal, "delete", id, before, values, self._resource.type.before_save)
@@ -168,7 +170,7 @@ class Writer:
         """Bring a deleted record back; one that is not deleted stays as it is.
 
         Raises `Conflict` when another live record has taken a unique value, or what it refers to is deleted."""
-        before = self._queries.one(unit, principal, id, verb=verb, deleted=None, lock=True, within_unit=True)
+        before = self._queries.one(unit, principal, id, verb=verb, deleted=None, lock="change")
         if before is None:
             raise _nothing(self._resource)
         if before["deleted_at"] is None:
@@ -187,10 +189,9 @@ class Writer:
         return self._changed(unit, principal, "restore", "restored", before, values)
 
     def _current(
-        self, unit: Unit, principal: Principal | None, id: UUID, version: int | None, verb: str, *, lock: bool = False
+        self, unit: Unit, principal: Principal | None, id: UUID, version: int | None, verb: str, *, lock: Lock | None
     ) -> Record:
-        # With a version the UPDATE compares and sets; without one the row is held from here on.
-        found = self._queries.one(unit, principal, id, verb=verb, lock=lock or version is None, within_unit=True)
+        found = self._queries.one(unit, principal, id, verb=verb, lock=lock)
         if found is None:
             raise _nothing(self._resource)
         if version is not None and found["version"] != version:

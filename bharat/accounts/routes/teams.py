@@ -80,7 +80,7 @@ def create(request: Request) -> Response:
 def change(request: Request) -> Response:
     asked = asked_versions(request.header("If-Match"))
     unit, team_id = request.unit, request.path["id"]
-    row = find_team(unit, team_id, lock=True)
+    row = find_team(unit, team_id, lock="change")
     check_version(asked, row.version)
     values: dict[str, Any] = {
         name: value for name, value in msgspec.structs.asdict(request.body).items() if value is not UNSET
@@ -93,7 +93,7 @@ def change(request: Request) -> Response:
 
 def delete(request: Request) -> None:
     asked = asked_versions(request.header("If-Match"))
-    row = find_team(request.unit, request.path["id"], lock=True)
+    row = find_team(request.unit, request.path["id"], lock="delete")
     check_version(asked, row.version)
     delete_team(request.unit, row)
 

@@ -107,7 +107,7 @@ def create(request: Request) -> Response:
 def change(request: Request) -> Response:
     asked = asked_versions(request.header("If-Match"))
     unit, user_id = request.unit, request.path["id"]
-    row = find_user(unit, user_id, lock=True)
+    row = find_user(unit, user_id, lock="change")
     check_version(asked, row.version)
     values: dict[str, Any] = {
         name: value for name, value in msgspec.structs.asdict(request.body).items() if value is not UNSET
@@ -131,7 +131,7 @@ def change(request: Request) -> Response:
 def delete(request: Request) -> None:
     asked = asked_versions(request.header("If-Match"))
     unit, user_id = request.unit, request.path["id"]
-    row = find_user(unit, user_id, lock=True)
+    row = find_user(unit, user_id, lock="delete")
     check_version(asked, row.version)
     delete_user(unit, row)
     _end_sessions(request, user_id)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from bharat.accounts.permissions import rows_of
 from bharat.contracts.database import Unit
 from bharat.contracts.principal import Principal, Visibility
+from bharat.data.row_locks import locked
 from bharat.records.attributes import Attribute
 from bharat.records.queries import Record
 from bharat.records.resource import Resource
@@ -55,12 +56,9 @@ class Matcher:
             criteria.append(self._reached)
         table = self._resource.table
         statement = (
-            sa.select(*self._resource.columns)
-            .where(table.c.deleted_at.is_(None), *criteria)
-            .order_by(table.c.id)
-            .with_for_update(key_share=True)
+            sa.select(*self._resource.columns).where(table.c.deleted_at.is_(None), *criteria).order_by(table.c.id)
         )
-        for row in unit.rows(statement):
+        for row in unit.rows(locked(statement, "change")):
             record = dict(zip(self._resource.names, row, strict=True))
             key = self.key_of(record)
             if key in wanted and key is not None:

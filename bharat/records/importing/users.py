@@ -97,7 +97,7 @@ def _one(unit: Unit, values: dict[str, Any]) -> Outcome:
         role = Role(values.get("role") or Role.AGENT)
         create_user(unit, name=values["name"], role=role, team_id=team_id, email=email)
         return "created"
-    row = find_user(unit, found, lock=True)
+    row = find_user(unit, found, lock="change")
     wanted = {"name": values["name"], "email": email, "role": values.get("role"), "team_id": team_id}
     version = change_user(unit, row, {name: value for name, value in wanted.items() if value is not None})
     return "unchanged" if version == row.version else "updated"
@@ -124,5 +124,5 @@ def _team(unit: Unit, values: dict[str, Any]) -> UUID | None:
     lead_id = find_or_create_user(unit, manager, role=Role.MANAGER) if manager is not None else None
     team_id = find_or_create_team(unit, name, lead_id=lead_id, region=region)
     if region is not None:
-        change_team(unit, find_team(unit, team_id, lock=True), {"region": region})
+        change_team(unit, find_team(unit, team_id, lock="change"), {"region": region})
     return team_id
