@@ -88,7 +88,7 @@ def test_a_file_of_rejected_rows_is_replaced_by_what_is_rejected_still(
     (folder / "link.csv").symlink_to("rejected.csv")
     outcome = bharat("import", "companies", "rejected.csv", "--errors", "link.csv")
     assert (outcome.code, "1 created, 0 updated, 0 unchanged, 1 rejected" in outcome.out) == (1, True)
-    assert [line.rpartition('",')[2] for line in (folder / "rejected.csv").read_text().splitlines()[1:]] == ["Zeta,y"]
+    assert [line.split(",")[-2:] for line in (folder / "rejected.csv").read_text().splitlines()[1:]] == [["Zeta", "y"]]
     assert (folder / "rejected.csv").stat().st_mode & 0o777 == 0o600
     assert (folder / "link.csv").is_symlink()
     assert sorted(path.name for path in folder.glob(".*part")) == []
