@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 StatementT = TypeVar("StatementT", bound=sa.Executable)
 
 _SQLITE_ERROR = 1
+_ENTANGLED = ("40001", "40P01")
+"""PostgreSQL's serialization_failure and deadlock_detected."""
 _ATTEMPTS = 2
 """How often a connection is tried before anything was written: a kept one may have been closed by the server."""
 
@@ -272,6 +274,11 @@ def _unavailable(error: sa.exc.DBAPIError) -> Unavailable | None:
         return None
     if getattr(error.orig, "sqlite_errorcode", None) == _SQLITE_ERROR:
         return None  # SQLite's word for a wrong statement: an unknown table or column
+    if getattr(error.orig, "sqlstate", None) in _ENTANGLED:
+        log.info("a unit of work was ended so that others could go on: %s", type(error.orig).__name__)
+        return Unavailable(
+            "Others were changing the same records at the same time; nothing was changed, try again.", retry_after=1
+        )
     # The driver's text may hold host names and parameters: it goes to the log, not to the caller.
     log.warning("the database refused a statement: %s", type(error.orig).__name__, exc_info=error.orig)
     return Unavailable("The database does not answer; try again shortly.")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -214,6 +216,31 @@ def test_a_unit_whose_connection_is_closed_is_unavailable_and_leaves_nothing(
         close_all(database_options)
         unit.execute(customers.insert(), {"id": new_id(), "name": "lost"})
     assert [row.name for row in database.read(pair.acme).rows(NAMES)] == ["acme"]
+
+
+def test_of_two_units_that_wait_for_each_other_one_is_told_to_try_again(database: BharatDatabase, pair: Pair) -> None:
+    ids = [pair.acme_customer, new_id()]
+    with database.write(pair.acme, SYSTEM) as unit:
+        unit.execute(customers.insert(), {"id": ids[1], "name": "second"})
+    both_began = threading.Barrier(2, timeout=10)
+    rename = customers.update().where(customers.c.id == sa.bindparam("ID", type_=sa.Uuid)).values(name="renamed")
+
+    def rename_both(in_order: list[UUID]) -> str:
+        try:
+            with database.write(pair.acme, SYSTEM) as unit:
+                unit.execute(rename, {"ID": in_order[0]})
+                both_began.wait()
+                unit.execute(rename, {"ID": in_order[1]})
+        except Unavailable as problem:
+            return problem.detail
+        return "renamed"
+
+    with ThreadPoolExecutor(2) as pool:
+        told = sorted(pool.map(rename_both, (ids, ids[::-1])))
+    assert told == [
+        "Others were changing the same records at the same time; nothing was changed, try again.",
+        "renamed",
+    ]
 
 
 def test_a_statement_that_takes_too_long_is_ended(database_options: EngineOptions, open_database: OpenDatabase) -> None:
