@@ -90,17 +90,25 @@ class RecordProbes:
                 owner = self.world.people[OWNERS[asked.place]]
                 yield f"id.in={ids}&owner_id={owner}", lambda row, place=asked.place: row.place == place  # type: ignore[misc]
 
+    def _asked(self, caller: str, verb: str) -> Iterator[tuple[str, Callable[[Row], bool], bool]]:
+        """The questions about live and about deleted rows; one alone where all of them are refused alike."""
+        for deleted in (False, True):
+            reached = self.reach(caller, verb) and self.reach(caller, "delete" if deleted else verb)
+            for question, found in self._questions():
+                yield question, found, deleted
+                if not reached:
+                    break
+
     def _many(self, operation: str, caller: str, path: str, verb: str, more: str = "") -> Iterator[Probe]:
         among = frozenset(str(row.id) for row in self.static)
-        for question, found in self._questions():
-            for deleted in (False, True):
-                which = self.reach(caller, "delete" if deleted else verb)
-                rows = frozenset(
-                    str(row.id) for row in self.static if row.place in which and row.deleted is deleted and found(row)
-                )
-                query = f"{question}{more}{'&deleted=true' if deleted else ''}"
-                yield self._probe(
-                    operation, caller, "GET", path, verb, query=query, rows=rows, among=among, deleted=deleted,
+        for question, found, deleted in self._asked(caller, verb):
+            which = self.reach(caller, "delete" if deleted else verb)
+            rows = frozenset(
+                str(row.id) for row in self.static if row.place in which and row.deleted is deleted and found(row)
+            )
+            query = f"{question}{more}{'&deleted=true' if deleted else ''}"
+            yield self._probe(
+                operation, caller, "GET", path, verb, query=query, rows=rows, among=among, deleted=deleted,
                     expected="allowed" if which else "denied",
                 )  # fmt: skip
 
@@ -150,11 +158,10 @@ class RecordProbes:
     def totals(self, caller: str) -> Iterator[Probe]:
         operation, path = f"total_{self.type.plural}", f"{self.base}/totals"
         money = next((one.name for one in self.type.fields if isinstance(one, Money)), None)
-        for question, found in self._questions():
-            for deleted in (False, True):
-                which = self.reach(caller, "delete" if deleted else "read")
-                rows = [row for row in self.static if row.place in which and row.deleted is deleted and found(row)]
-                yield self._probe(
+        for question, found, deleted in self._asked(caller, "read"):
+            which = self.reach(caller, "delete" if deleted else "read")
+            rows = [row for row in self.static if row.place in which and row.deleted is deleted and found(row)]
+            yield self._probe(
                     operation, caller, "GET", path, "read", query=f"{question}{'&deleted=true' if deleted else ''}",
                     expected="allowed" if which else "denied", then=lambda answer, rows=rows: _added(answer, rows, money),
                 )  # fmt: skip
