@@ -104,11 +104,16 @@ class DatabaseLocks:
         except Unavailable:
             self.release(Lease(name, owner, 0, ttl))
             raise
-        confirmed = leases.update().where(self._own).values(fence=fence, expires_at=self._database.after(ttl))
+        lease = Lease(name, owner, fence, ttl)
+        return lease if self._confirm(lease) else None
+
+    def _confirm(self, lease: Lease) -> bool:
+        """Write the token to the row, and count the time from now; false when the row went to another before it came."""
+        statement = (
+            leases.update().where(self._own).values(fence=lease.fence, expires_at=self._database.after(lease.ttl))
+        )
         with self._database.write(None, SYSTEM) as unit:
-            if unit.execute(confirmed, {"lock": name, "holder": owner}).rowcount != 1:
-                return None
-        return Lease(name, owner, fence, ttl)
+            return unit.execute(statement, {"lock": lease.name, "holder": lease.owner}).rowcount == 1
 
     def _take(self, name: str, owner: str, ttl: timedelta) -> bool:
         """Make the row ours unless another's lease on it is live."""
