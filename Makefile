@@ -32,10 +32,13 @@ help:
 	@echo
 	@echo 'PYTHON=python3.12 chooses the Python (3.11 or newer) that .venv is made with.'
 
+# The CRM is enabled once, at the first start, whatever was configured before it: who then disables it is not overruled.
 # The server takes the place of the recipe's shell: make passes SIGTERM on to it, Ctrl-C reaches it, and nothing is left behind.
 run: $(RUN_STAMP)
-	@if [ -z "$$BHARAT_CONFIG$$BHARAT_PLUGINS" ] && [ ! -e bharat.toml ] && [ ! -e "$${BHARAT_HOME:-.bharat}/bharat.toml" ]; then \
-		BHARAT_HOME="$${BHARAT_HOME:-.bharat}" $(BIN)/bharat plugins enable crm >/dev/null; \
+	@home="$${BHARAT_HOME:-.bharat}"; \
+	if [ -z "$$BHARAT_CONFIG$$BHARAT_PLUGINS" ] && [ ! -e "$$home/began-with-crm" ]; then \
+		if [ -e "$$home/bharat.toml" ] || [ -e bharat.toml ]; then $(BIN)/bharat plugins enable crm; \
+		else BHARAT_HOME="$$home" $(BIN)/bharat plugins enable crm >/dev/null; fi && mkdir -p "$$home" && touch "$$home/began-with-crm"; \
 	fi
 	@$(if $(PORT),BHARAT_SERVER__PORT='$(PORT)') exec $(BIN)/bharat dev $(if $(RELOAD),--reload)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -17,13 +18,24 @@ from tests.packaging.distributions import ROOT
 from tests.server.process import Running, clean_environment
 
 
-def run_make(home: Path) -> Running:
-    """`make run` on a free port, with its data in `home`."""
+def run_make(folder: Path) -> Running:
+    """`make run` on a free port in a checkout, as far as it is needed, whose data lies in `home`."""
+    checkout = folder / "checkout"
+    if not checkout.exists():
+        checkout.mkdir()
+        shutil.copy(ROOT / "Makefile", checkout)
     port = free_port()
     # This test's own environment stands in for .venv, as installed: the stamp is a file that is there.
-    command = ["make", "run", f"VENV={sys.prefix}", "RUN_STAMP=Makefile", f"PORT={port}", f"BHARAT_HOME={home}"]
-    output = home.with_suffix(f".{port}.log")
-    return Running(command, url=f"http://127.0.0.1:{port}", cwd=ROOT, environ=clean_environment(), output=output)
+    command = [
+        "make",
+        "run",
+        f"VENV={sys.prefix}",
+        "RUN_STAMP=Makefile",
+        f"PORT={port}",
+        f"BHARAT_HOME={folder / 'home'}",
+    ]
+    output = folder / f"{port}.log"
+    return Running(command, url=f"http://127.0.0.1:{port}", cwd=checkout, environ=clean_environment(), output=output)
 
 
 @pytest.fixture
@@ -31,7 +43,7 @@ def make_run(tmp_path: Path) -> Iterator[Callable[[], Running]]:
     running: list[Running] = []
 
     def start() -> Running:
-        running.append(run_make(tmp_path / "home"))
+        running.append(run_make(tmp_path))
         running[-1].started()
         return running[-1]
 
@@ -53,6 +65,33 @@ def test_it_serves_the_crm_with_a_demo_organisation(make_run: Callable[[], Runni
     listed = urllib.request.Request(f"{server.url}/api/v1/deals", headers={"Cookie": cookie})
     with urllib.request.urlopen(listed, timeout=20) as answer:
         assert json.load(answer)["items"], "the demo organisation has sample deals"
+
+
+def test_a_plugin_enabled_before_the_first_start_does_not_keep_the_crm_away(
+    make_run: Callable[[], Running], tmp_path: Path
+) -> None:
+    """As README's section on clusters has it: `bharat plugins enable dev_cluster` writes ./bharat.toml."""
+    (tmp_path / "checkout").mkdir()
+    shutil.copy(ROOT / "Makefile", tmp_path / "checkout")
+    toml = tmp_path / "checkout" / "bharat.toml"
+    toml.write_text('plugins = ["sample"]\n')
+    server = make_run()
+    assert toml.read_text() == 'plugins = ["sample", "crm"]\n'
+    assert "Enabled crm in bharat.toml" in server.said
+    assert server.get("/api/v1/deals")[0] == 401
+
+
+def test_who_disables_the_crm_is_not_overruled_by_a_later_start(
+    make_run: Callable[[], Running], tmp_path: Path
+) -> None:
+    first = make_run()
+    first.terminate()
+    first.until(lambda: not first.members, "every process of it has ended")
+    toml = tmp_path / "home" / "bharat.toml"
+    assert toml.read_text() == 'plugins = ["crm"]\n'
+    toml.write_text("plugins = []\n")
+    assert make_run().get("/api/v1/deals")[0] == 404
+    assert toml.read_text() == "plugins = []\n"
 
 
 @pytest.mark.parametrize("stop", [Running.terminate, Running.press_ctrl_c])
