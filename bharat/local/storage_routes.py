@@ -36,8 +36,8 @@ def attachment(filename: str) -> str:
 
 def download(request: Request) -> Response:
     """Serve a file to whoever holds its signed URL. Public: the signature, which names this file alone and expires, is the
-    permission, given by whoever asked for the URL with rights of their own. One byte range is served (RFC 9110, 14);
-    another form of `Range` gets the whole file."""
+    permission, given by whoever asked for the URL with rights of their own. One byte range is served (RFC 9110, 14), which
+    an empty file has none of; another form of `Range` gets the whole file."""
     key = _key(request)
     query: DownloadQuery = request.query
     SignedUrls(request.app).check_download(key, query)
@@ -51,10 +51,13 @@ def download(request: Request) -> Response:
     except FileMissing:
         raise NotFound("This file is no longer there.") from None
     except RangeNotSatisfiable:
-        size = request.app.storage.stat(key).size
-        return Response(status=416, headers={"Content-Range": f"bytes */{size}"})
+        return _no_such_range(request.app.storage.stat(key).size)
     except StorageUnavailable as error:
         raise Unavailable("The file store does not answer.") from error
+    if wanted and opened.file.size == 0:
+        for _ in opened.chunks:  # there is none: this closes the file
+            pass
+        return _no_such_range(0)
     headers = _headers(opened.file, query.filename)
     headers["Content-Length"] = str(opened.end - opened.start)
     if wanted:
@@ -91,6 +94,10 @@ def _key(request: Request) -> str:
         return validate_key(key)
     except InvalidKey:
         raise NotFound("This link leads nowhere.") from None
+
+
+def _no_such_range(size: int) -> Response:
+    return Response(status=416, headers={"Content-Range": f"bytes */{size}"})
 
 
 def _headers(file: StoredFile, filename: str | None) -> dict[str, str]:

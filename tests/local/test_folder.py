@@ -318,6 +318,19 @@ def test_a_download_can_be_resumed(
     assert (answer.status, answer.body, answer.headers.get("content-range")) == (status, body, content_range)
 
 
+@pytest.mark.parametrize(
+    ("asked", "status", "content_range"),
+    [("bytes=0-", 416, "bytes */0"), ("bytes=0-0", 416, "bytes */0"), ("", 200, None)],
+)
+def test_an_empty_file_has_no_range(
+    storage: Storage, fetch: Fetch, asked: str, status: int, content_range: str | None
+) -> None:
+    storage.put("empty", [])
+    url = storage.presign_get("empty", expires=timedelta(minutes=1))
+    answer = fetch(url, headers={"Range": asked} if asked else {})
+    assert (answer.status, answer.body, answer.headers.get("content-range")) == (status, b"", content_range)
+
+
 def test_an_upload_larger_than_agreed_stores_nothing(storage: Storage, fetch: Fetch) -> None:
     put = storage.presign_put("up", expires=timedelta(minutes=1), content_type="text/plain", max_size=10)
     assert fetch(put.url, "PUT", b"x" * 11, dict(put.headers)).status == 413
