@@ -55,15 +55,17 @@ class Running:
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return 0, None
 
-    def until(self, condition: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + DEADLINE
+    def until(self, condition: Callable[[], bool], what: str, seconds: float = DEADLINE) -> None:
+        deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
-                pytest.fail(f"not within {DEADLINE} s: {what}\n{self.said}")
+                pytest.fail(f"not within {seconds} s: {what}\n{self.said}")
             time.sleep(0.05)
 
-    def started(self) -> None:
-        self.until(lambda: self.process.poll() is not None or self.answers("/api/health"), "the server answers")
+    def started(self, seconds: float = DEADLINE) -> None:
+        self.until(
+            lambda: self.process.poll() is not None or self.answers("/api/health"), "the server answers", seconds
+        )
         assert self.process.poll() is None, self.said
 
     @property
