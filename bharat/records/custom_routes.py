@@ -11,15 +11,14 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import UNSET, Meta, UnsetType
 
-from bharat.accounts.preconditions import IF_MATCH
 from bharat.contracts.database import Database, Reader, Unit
 from bharat.contracts.errors import Conflict, FieldFault, Invalid, NotFound
+from bharat.contracts.preconditions import IF_MATCH, asked_versions, check_version, etag
 from bharat.contracts.route import Needs, Request, Response, Route
 from bharat.data import new_id
 from bharat.data.audit import audit_row, write_audit
 from bharat.records.custom_fields import CustomKind, custom_fields
 from bharat.records.kit import Kit
-from bharat.records.preconditions import asked_versions, changed_meanwhile, etag, refuse_query
 from bharat.records.shapes import CustomName
 from bharat.work.events import emit
 
@@ -149,11 +148,10 @@ class CustomFieldEndpoints:
 
     def update(self, request: Request) -> Response:
         """JSON Merge Patch (RFC 7396). A change of nothing changes no version."""
-        refuse_query(request)
         versions = asked_versions(request)
         unit, body = request.unit, request.body
         before = _one(unit, _HELD, request.path["id"])
-        _check_version(before, versions)
+        check_version(versions, before.version, "custom field")
         given = {name: getattr(body, name) for name in body.__struct_fields__ if getattr(body, name) is not UNSET}
         if "options" in given:
             _check_options(before.kind, given["options"])
@@ -170,11 +168,10 @@ class CustomFieldEndpoints:
 
     def delete(self, request: Request) -> None:
         """Values that records hold stay until they are removed; they can't be set or filtered by any more."""
-        refuse_query(request)
         versions = asked_versions(request)
         unit = request.unit
         before = _one(unit, _HELD, request.path["id"])
-        _check_version(before, versions)
+        check_version(versions, before.version, "custom field")
         unit.execute(_UPDATE, {"ID": before.id, "version": before.version + 1, "deleted_at": unit.at})
         _tell(unit, "deleted", before, {name: [value, None] for name, value in _said(before).items()})
 
@@ -220,11 +217,6 @@ def _field(row: Any) -> CustomField:
 
 def _answer(field: CustomField) -> Response:
     return Response(field, headers={"ETag": etag(field.version)})
-
-
-def _check_version(field: CustomField, versions: frozenset[int] | None) -> None:
-    if versions is not None and field.version not in versions:
-        raise changed_meanwhile("custom field")
 
 
 def _check_options(kind: str, options: Sequence[str]) -> None:

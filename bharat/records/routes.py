@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from bharat.accounts.preconditions import IF_MATCH
 from bharat.contracts.errors import NotFound
+from bharat.contracts.preconditions import IF_MATCH, IF_NONE_MATCH, asked_versions, etag, is_known
 from bharat.contracts.route import Needs, Request, Response, Route
 from bharat.records.attributes import Attribute
 from bharat.records.bulk import Bulk
@@ -17,7 +17,6 @@ from bharat.records.collection import Records
 from bharat.records.custom_fields import Definitions
 from bharat.records.history import History
 from bharat.records.kit import Kit
-from bharat.records.preconditions import IF_NONE_MATCH, asked_versions, etag, is_known, refuse_query
 from bharat.records.queries import Record
 from bharat.records.selection import DEFAULT_LIMIT, MAX_LIMIT, Grammar
 from bharat.records.shapes import BulkResult, HistoryPage
@@ -89,22 +88,26 @@ class Endpoints:
         return self._answer(record)
 
     def update(self, request: Request) -> Response:
-        """JSON Merge Patch (RFC 7396): fields left out stay, null empties. A change of nothing changes no version."""
-        refuse_query(request)
-        version = self._version(request)
+        """JSON Merge Patch (RFC 7396): fields left out stay, null empties. A change of nothing changes no version.
+
+        An API key needs the scope to read too, since the answer is the record; without it, `bulk` changes records and answers
+        with their versions."""
+        versions = asked_versions(request)
+        self._require_read(request)
         return self._answer(
-            self._writer.update(request.unit, request.principal, request.path["id"], request.body, version)
+            self._writer.update(request.unit, request.principal, request.path["id"], request.body, versions)
         )
 
     def delete(self, request: Request) -> Response:
         """The record is hidden and can be restored; its history stays."""
-        refuse_query(request)
-        version = self._version(request)
-        record = self._writer.delete(request.unit, request.principal, request.path["id"], version)
+        versions = asked_versions(request)
+        record = self._writer.delete(request.unit, request.principal, request.path["id"], versions)
         return Response(status=204, headers={"ETag": etag(record["version"])})
 
     def restore(self, request: Request) -> Response:
-        """Brings a deleted record back; a record that is not deleted stays as it is."""
+        """Brings a deleted record back; a record that is not deleted stays as it is. An API key needs the scope to read too, since
+        the answer is the record."""
+        self._require_read(request)
         return self._answer(self._writer.restore(request.unit, request.principal, request.path["id"]))
 
     def bulk(self, request: Request) -> BulkResult:
@@ -119,15 +122,9 @@ class Endpoints:
             )
         )
 
-    def _version(self, request: Request) -> int | None:
-        """The version that a change is based on; 0, which no record has, when `If-Match` can't match."""
-        versions = asked_versions(request)
-        if versions is None:
-            return None
-        if len(versions) <= 1:
-            return next(iter(versions), 0)
-        found = self._queries.one(request.reader, request.principal, request.path["id"])
-        return found["version"] if found is not None and found["version"] in versions else 0
+    def _require_read(self, request: Request) -> None:
+        """An answer that is the record is for those who may read it; some API keys may only write."""
+        self._kit.permissions.require(request.principal, f"{self._resource.plural}:read")
 
     def _answer(self, record: Record) -> Response:
         return Response(_encode(record), headers={"ETag": etag(record["version"])})

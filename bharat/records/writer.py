@@ -20,6 +20,7 @@ from msgspec import UNSET
 from bharat.accounts.permissions import reaches
 from bharat.contracts.database import Unit
 from bharat.contracts.errors import Conflict, FieldFault, Invalid, NotFound
+from bharat.contracts.preconditions import changed_meanwhile
 from bharat.contracts.principal import ActorKind, Principal
 from bharat.contracts.records import Change, ChangeKind
 from bharat.data import new_id
@@ -31,13 +32,15 @@ from bharat.records.dependents import Dependents
 from bharat.records.integrity import problem_of
 from bharat.records.kinds import Refused
 from bharat.records.lookups import Lookups
-from bharat.records.preconditions import changed_meanwhile
 from bharat.records.queries import Queries, Record
 from bharat.records.resource import Resource
 from bharat.records.shapes import faults_of
 from bharat.work.events import emit
 
 Values = dict[str, Any]
+Versions = int | frozenset[int] | None
+"""The version, or versions, that a change may be based on; `None` for whatever it is now."""
+
 _UNAUDITED = frozenset({"id", "version", "created_at", "created_by", "updated_at", "updated_by"})
 
 
@@ -111,14 +114,13 @@ class Writer:
         principal: Principal | None,
         id: UUID,
         body: Any,
-        version: int | None,
+        version: Versions,
         *,
         verb: str = "write",
     ) -> Record:
         """Merge `body` (RFC 7396) into the record and return it. A change of nothing writes nothing.
 
-        `version` is the one the change is based on, `None` for whatever it is now. Raises `NotFound`, `PreconditionFailed`,
-        and what `create` raises."""
+        Raises `NotFound`, `PreconditionFailed` for another version, and what `create` raises."""
         # With a version the UPDATE compares and sets; without one the row is held from here on.
         before = self._current(unit, principal, id, version, verb, lock="change" if version is None else None)
         visibility = self._queries.visibility(principal, verb)
@@ -157,7 +159,7 @@ class Writer:
         return self._changed(unit, principal, "update", "updated", before, values)
 
     def delete(
-        self, unit: Unit, principal: Principal | None, id: UUID, version: int | None, *, verb: str = "delete"
+        self, unit: Unit, principal: Principal | None, id: UUID, version: Versions, *, verb: str = "delete"
     ) -> Record:
         """Hide the record; it can be restored. Raises `Conflict` while live records refer to it with `restrict`."""
         before = self._current(unit, principal, id, version, verb, lock="delete")
@@ -189,12 +191,13 @@ class Writer:
         return self._changed(unit, principal, "restore", "restored", before, values)
 
     def _current(
-        self, unit: Unit, principal: Principal | None, id: UUID, version: int | None, verb: str, *, lock: Lock | None
+        self, unit: Unit, principal: Principal | None, id: UUID, version: Versions, verb: str, *, lock: Lock | None
     ) -> Record:
         found = self._queries.one(unit, principal, id, verb=verb, lock=lock)
         if found is None:
             raise _nothing(self._resource)
-        if version is not None and found["version"] != version:
+        based_on = {version} if isinstance(version, int) else version
+        if based_on is not None and found["version"] not in based_on:
             raise changed_meanwhile(self._resource.label)
         return found
 

@@ -56,6 +56,7 @@ def test_a_user_without_a_login_is_added(site: Site, admin: Browser) -> None:
 def test_a_change_names_the_version_it_is_based_on(admin: Browser) -> None:
     path = f"/users/{admin.post('/users', {'name': 'Darcel'}).json['id']}"
     assert admin.patch(path, {"name": "Darcy"}).status_code == 428
+    assert admin.call("PATCH", path, {"name": "Darcy"}, **{"If-Match": ""}).status_code == 428
     changed = admin.patch(path, {"name": "Darcy"}, 1)
     assert (changed.status_code, changed.json["version"], changed.headers["ETag"]) == (200, 2, '"2"')
     assert admin.patch(path, {"name": "Darlene"}, 1).status_code == 412

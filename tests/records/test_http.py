@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.records.conftest import Api
-from tests.records.sample import People
+from tests.records.sample import People, scoped_to
 
 
 def test_a_record_lives_its_life(api: Api, people: People) -> None:
@@ -37,12 +37,27 @@ def test_a_change_must_name_the_version(api: Api, people: People) -> None:
     path = f"/deals/{deal['id']}"
     assert api(people.agent, "PATCH", path, {"name": "B"}).status == 428
     assert api(people.agent, "DELETE", path).status == 428
+    assert api(people.agent, "PATCH", path, {"name": "B"}, match="").status == 428
     for stale in ('"2"', 'W/"1"', '"x"', '"01"'):
         assert api(people.agent, "PATCH", path, {"name": "B"}, match=stale).status == 412
     assert api(people.agent, "PATCH", path, {"name": "B"}, match="1").status == 400
     assert api(people.agent, "PATCH", path, {"name": "B"}, match='"9", "1"').status == 200
     assert api(people.agent, "PATCH", path, {"name": "C"}, match="*").json["version"] == 3
     assert api(people.agent, "DELETE", path, match="*").status == 204
+
+
+def test_a_key_that_may_only_write_is_shown_no_record_that_is_there(api: Api, people: People) -> None:
+    """A change of nothing would read any record that the key's owner reaches."""
+    deal = api(people.agent, "POST", "/deals", {"name": "A"}).json
+    path, writes, deletes = f"/deals/{deal['id']}", ("deals:write",), ("deals:delete",)
+    assert api(scoped_to(people.agent, *writes), "GET", path).status == 403
+    assert api(scoped_to(people.agent, *writes), "PATCH", path, {}, match="*").status == 403
+    assert api(scoped_to(people.agent, *deletes), "POST", path + "/restore").status == 403
+    change = {"update": [{"id": deal["id"], "version": 1, "changes": {"name": "B"}}]}
+    changed = api(scoped_to(people.agent, *writes), "POST", "/deals/bulk", change)
+    assert (changed.status, changed.json["updated"]) == (200, [{"id": deal["id"], "version": 2}])
+    assert api(scoped_to(people.agent, *writes, "deals:read"), "PATCH", path, {}, match="*").status == 200
+    assert api(scoped_to(people.agent, *deletes), "DELETE", path, match='"7", "2"').status == 204
 
 
 def test_a_list_is_filtered_sorted_and_paged(api: Api, people: People) -> None:

@@ -10,11 +10,11 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import UNSET, Meta, UnsetType
 
-from bharat.accounts.preconditions import IF_MATCH, asked_versions, check_version, etag
 from bharat.accounts.routes.bodies import Body, Paged, TeamName, page, trimmed
 from bharat.accounts.tables import teams
 from bharat.accounts.teams import add_team, change_team, delete_team, find_team
 from bharat.contracts.errors import NotFound
+from bharat.contracts.preconditions import IF_MATCH, asked_versions, check_version, etag
 from bharat.contracts.route import Needs, Request, Response, Route
 
 Region = Annotated[str, Meta(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -78,10 +78,10 @@ def create(request: Request) -> Response:
 
 
 def change(request: Request) -> Response:
-    asked = asked_versions(request.header("If-Match"))
+    asked = asked_versions(request)
     unit, team_id = request.unit, request.path["id"]
     row = find_team(unit, team_id, lock="change")
-    check_version(asked, row.version)
+    check_version(asked, row.version, "team")
     values: dict[str, Any] = {
         name: value for name, value in msgspec.structs.asdict(request.body).items() if value is not UNSET
     }
@@ -92,9 +92,9 @@ def change(request: Request) -> Response:
 
 
 def delete(request: Request) -> None:
-    asked = asked_versions(request.header("If-Match"))
+    asked = asked_versions(request)
     row = find_team(request.unit, request.path["id"], lock="delete")
-    check_version(asked, row.version)
+    check_version(asked, row.version, "team")
     delete_team(request.unit, row)
 
 

@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from msgspec import UNSET, Meta, UnsetType
 
 from bharat.accounts.logins import forget_sessions, normal_email
-from bharat.accounts.preconditions import IF_MATCH, asked_versions, check_version, etag
 from bharat.accounts.routes.bodies import Body, Email, Name, Paged, page, trimmed
 from bharat.accounts.service import accounts_of
 from bharat.accounts.tables import users
 from bharat.accounts.users import add_user, change_user, delete_user, find_user, has_login
 from bharat.contracts.errors import FieldFault, Invalid, NotFound
+from bharat.contracts.preconditions import IF_MATCH, asked_versions, check_version, etag
 from bharat.contracts.principal import Role
 from bharat.contracts.route import Needs, Request, Response, Route
 
@@ -105,10 +105,10 @@ def create(request: Request) -> Response:
 
 
 def change(request: Request) -> Response:
-    asked = asked_versions(request.header("If-Match"))
+    asked = asked_versions(request)
     unit, user_id = request.unit, request.path["id"]
     row = find_user(unit, user_id, lock="change")
-    check_version(asked, row.version)
+    check_version(asked, row.version, "user")
     values: dict[str, Any] = {
         name: value for name, value in msgspec.structs.asdict(request.body).items() if value is not UNSET
     }
@@ -129,10 +129,10 @@ def change(request: Request) -> Response:
 
 
 def delete(request: Request) -> None:
-    asked = asked_versions(request.header("If-Match"))
+    asked = asked_versions(request)
     unit, user_id = request.unit, request.path["id"]
     row = find_user(unit, user_id, lock="delete")
-    check_version(asked, row.version)
+    check_version(asked, row.version, "user")
     delete_user(unit, row)
     _end_sessions(request, user_id)
 
