@@ -24,6 +24,7 @@ from bharat.testing.suite import eventually
 from bharat.work.housekeeping import PRUNE
 from bharat.work.tables import cron_entries
 from bharat.work.worker import Runner
+from bharat_local_servers.spawning import command
 from tests.cli.conftest import Outcome
 from tests.work.small import SmallApplication, add, spec, state_of
 
@@ -51,8 +52,9 @@ def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[...,
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "bharat", *arguments]
-        process = subprocess.Popen(command, env=environment, cwd=tmp_path, text=True, stderr=subprocess.PIPE)
+        # Behind a wish to die with this process, should it be killed before it can clean up.
+        words = command([sys.executable, "-m", "bharat", *arguments], death_signal=signal.SIGKILL, drop=False)
+        process = subprocess.Popen(words, env=environment, cwd=tmp_path, text=True, stderr=subprocess.PIPE)
         started.append(process)
         return process
 
