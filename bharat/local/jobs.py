@@ -7,9 +7,7 @@ with 1 GB has 22), and a pooler of transactions does not pass it on. `[worker] p
 
 from __future__ import annotations
 
-import heapq
 import logging
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -27,7 +25,6 @@ log = logging.getLogger(__name__)
 
 _ATTENTION = 0.25
 """Seconds between looks at whether the worker was asked to stop, which rings no bell."""
-_MOST_ALARMS = 10_000
 
 
 class DatabaseJobs:
@@ -44,16 +41,10 @@ class DatabaseJobs:
         )
         self._depth = sa.select(jobs.c.queue, sa.func.count().label("waiting")).where(due).group_by(jobs.c.queue)
         self._bell = Bell()
-        self._alarms: list[tuple[datetime, str]] = []
-        self._lock = threading.Lock()
 
     def wake(self, job_id: UUID, *, queue: str, at: datetime | None = None) -> None:
-        if at is None or at <= self._clock.now():
+        if at is None or at <= self._clock.now():  # what is due later, the poll finds then
             self._bell.ring(queue)
-            return
-        with self._lock:
-            if len(self._alarms) < _MOST_ALARMS:  # beyond, the poll finds them
-                heapq.heappush(self._alarms, (at, queue))
 
     def work(self, runner: JobRunner, queues: Sequence[str], *, poll: timedelta) -> None:
         while not runner.stopping:
@@ -64,7 +55,6 @@ class DatabaseJobs:
                 log.warning("no jobs are claimed: the database does not answer")
             deadline = time.monotonic() + poll.total_seconds()
             while self._bell.rung(queues) == rung:
-                self._ring_alarms()
                 left = deadline - time.monotonic()
                 if left <= 0 or runner.stopping:
                     break
@@ -75,12 +65,3 @@ class DatabaseJobs:
 
     def close(self) -> None:
         """The database is the application's; workers stop by their runner."""
-
-    def _ring_alarms(self) -> None:
-        now = self._clock.now()
-        with self._lock:
-            due = []
-            while self._alarms and self._alarms[0][0] <= now:
-                due.append(heapq.heappop(self._alarms)[1])
-        for queue in due:
-            self._bell.ring(queue)
