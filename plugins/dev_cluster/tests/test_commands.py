@@ -75,6 +75,13 @@ def pids(run: Run) -> list[int]:
     return [row["pid"] for row in rows if row["pid"]]
 
 
+def logs_in(url: str, email: str, password: str) -> bool:
+    body = json.dumps({"email": email, "password": password}).encode()
+    request = urllib.request.Request(f"{url}/api/v1/login", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return bool(json.load(answer)["role"] == "admin")
+
+
 def all_gone(found: list[int]) -> bool:
     return processes.poll(lambda: all(processes.started(pid) is None for pid in found), 20)
 
@@ -111,6 +118,8 @@ def test_detached_it_goes_on_and_shows_its_state(run: Run, tmp_path: Path, all_p
         url = next(word for word in up.stdout.split() if word.startswith("http://"))
         with urllib.request.urlopen(f"{url}/api/health", timeout=10) as answer:
             assert json.loads(answer.read())["status"] == "ok"
+        password = up.stdout.partition("password")[2].split()[0]
+        assert logs_in(url, "admin@demo.example", password)
         secrets = [
             (tmp_path / "there" / path).read_text() for path in ("valkey/valkey.password", "postgres/owner.password")
         ]

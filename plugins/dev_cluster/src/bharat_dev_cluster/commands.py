@@ -11,8 +11,9 @@ import click
 
 from bharat_dev_cluster import supervision
 from bharat_dev_cluster.configuration import WANTED
+from bharat_dev_cluster.demo import demo_login
 from bharat_dev_cluster.local_cluster import LocalCluster
-from bharat_dev_cluster.report import addresses, report, show
+from bharat_dev_cluster.report import report, show, welcome
 
 folder_option = click.option(
     "--folder",
@@ -40,7 +41,8 @@ def cluster() -> None:
 )
 @click.option("--detach", is_flag=True, help="Return when it is up; `bharat cluster down` ends it.")
 def up(*, folder: Path, app_servers: int | None, port: int | None, plugins: tuple[str, ...], detach: bool) -> None:
-    """Start the cluster, migrate, and hold it until Ctrl-C or SIGTERM. Started again in its folder, it has its data."""
+    """Start the cluster, migrate, make a demo organisation if there is none, and hold it all until Ctrl-C or SIGTERM. Started
+    again in its folder, it has its data."""
     stop = threading.Event()
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -56,12 +58,12 @@ def up(*, folder: Path, app_servers: int | None, port: int | None, plugins: tupl
     )
     running.start(say=click.echo)
     if detach:
-        click.echo(addresses(running))
+        click.echo(welcome(running, demo_login(running)))
         click.echo(f"Stop it with: bharat cluster down --folder {folder}")
         return
     try:
         supervision.begin(running)
-        click.echo(addresses(running))
+        click.echo(welcome(running, demo_login(running)))
         click.echo("Stop it with Ctrl-C.")
         supervision.watch(running, stop, say=lambda line: click.echo(line, err=True))
     except KeyboardInterrupt:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Sequence
 
 import click
 import msgspec
 
+from bharat_dev_cluster.demo import Login
 from bharat_dev_cluster.local_cluster import LocalCluster
 from bharat_dev_cluster.programs import Node, WorkerProcess
 
@@ -50,8 +53,8 @@ def show(rows: Sequence[Row], *, as_json: bool) -> None:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-def addresses(cluster: LocalCluster) -> str:
-    """Where everything is; no password."""
+def welcome(cluster: LocalCluster, login: Login | None) -> str:
+    """Where everything is, and how to log in. No password of a database is told."""
     rows = [(cluster.url, "nginx: the address for browsers")]
     rows += [(node.url, f"application server {node.folder.name.removeprefix('node-')}") for node in cluster.nodes]
     rows += [(f"127.0.0.1:{cluster.postgres.port}", "PostgreSQL"), (f"127.0.0.1:{cluster.valkey.port}", "Redis")]
@@ -59,4 +62,11 @@ def addresses(cluster: LocalCluster) -> str:
     lines = ["", *(f"  {address.ljust(width)}  {what}" for address, what in rows), ""]
     lines.append(f"Configuration: {cluster.config} (every command of bharat works on the cluster with --config)")
     lines.append(f"Data and logs: {cluster.folder}")
+    if login is not None:
+        body = json.dumps({"email": login.email, "password": login.password})
+        lines += ["", f"  login     {login.email}", f"  password  {login.password}", "", "Log in and look around:"]
+        lines.append(
+            f"  curl -c cookies -H 'Content-Type: application/json' -d {shlex.quote(body)} {cluster.url}/api/v1/login"
+        )
+        lines += [f"  curl -b cookies {cluster.url}/api/v1/me", ""]
     return "\n".join(lines)
