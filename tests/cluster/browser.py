@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from typing import Any
@@ -28,14 +29,15 @@ class Browser:
     def get(self, url: str) -> Answer:
         return self._send("GET", url, None)
 
-    def post(self, url: str, body: object = None) -> Answer:
-        return self._send("POST", url, body)
+    def post(self, url: str, body: object = None, **headers: str) -> Answer:
+        """Headers as keywords: `x_request_id="…"`."""
+        return self._send("POST", url, body, {name.replace("_", "-"): value for name, value in headers.items()})
 
     def delete(self, url: str) -> Answer:
         return self._send("DELETE", url, None)
 
-    def _send(self, method: str, url: str, body: object) -> Answer:
-        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+    def _send(self, method: str, url: str, body: object, more: Mapping[str, str] | None = None) -> Answer:
+        headers = {**(more or {}), "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
         data = None
         if method != "GET":
             headers |= {"Idempotency-Key": uuid4().hex}

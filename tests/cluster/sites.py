@@ -7,17 +7,20 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from uuid import UUID
 
 from bharat.accounts.passwords import Passwords
-from bharat.accounts.seeding import create_organisation, create_user
-from bharat.app import build
-from bharat.config import load
+from bharat.accounts.seeding import create_organisation, create_user, find_organisation
+from bharat.app import build, engine_options
+from bharat.config import Config, load
 from bharat.contracts.principal import SYSTEM, Role
+from bharat.data import BharatDatabase
 from bharat_dev_cluster.local_cluster import LocalCluster
 from bharat_dev_cluster.programs import Node, bharat_environment
 from bharat_local_servers import free_port
 from tests.cluster.browser import Browser
 
+ORGANISATION = "kaveri-traders"
 EMAIL, PASSWORD = "asha@example.com", "correct horse battery"
 
 
@@ -27,6 +30,11 @@ class Site(Protocol):
     @property
     def config(self) -> Path:
         """Its bharat.toml."""
+        ...
+
+    @property
+    def home(self) -> Path:
+        """A home folder for commands on this machine; on one node, the node's."""
         ...
 
     @property
@@ -56,6 +64,10 @@ class ClusterSite:
         return self.cluster.config
 
     @property
+    def home(self) -> Path:
+        return self.cluster.folder / "commands"
+
+    @property
     def edge(self) -> str:
         return self.cluster.url
 
@@ -82,6 +94,10 @@ class SingleSite:
     config: Path
 
     @property
+    def home(self) -> Path:
+        return self.node.home
+
+    @property
     def edge(self) -> str:
         return self.node.url
 
@@ -106,6 +122,10 @@ class SeparateSites:
         return self.nodes["a"].config
 
     @property
+    def home(self) -> Path:
+        return self.nodes["a"].home
+
+    @property
     def edge(self) -> str:
         return self.nodes["a"].edge
 
@@ -124,7 +144,7 @@ def cluster_site(folder: Path) -> Iterator[Site]:
     """A cluster of two application servers."""
     with LocalCluster(folder, plugins=("crm", "session_redis")) as cluster:
         found = ClusterSite(cluster)
-        add_administrator(found, cluster.folder / "commands")
+        add_administrator(found)
         yield found
 
 
@@ -132,7 +152,7 @@ def cluster_site(folder: Path) -> Iterator[Site]:
 def single_site(folder: Path) -> Iterator[Site]:
     """One node without any service."""
     with _dev_node(folder) as found:
-        add_administrator(found, found.node.home)
+        add_administrator(found)
         yield found
 
 
@@ -142,7 +162,7 @@ def separate_sites(folder: Path) -> Iterator[Site]:
     with ExitStack() as stack:
         nodes = {name: stack.enter_context(_dev_node(folder / name)) for name in ("a", "b")}
         for found in nodes.values():
-            add_administrator(found, found.node.home)
+            add_administrator(found)
         yield SeparateSites(nodes)
 
 
@@ -156,13 +176,30 @@ def _dev_node(folder: Path) -> Iterator[SingleSite]:
         yield SingleSite(node, config)
 
 
-def add_administrator(site: Site, home: Path) -> None:
+def configuration(site: Site) -> Config:
+    """As another process of the same installation reads it."""
+    return load(site.config, bharat_environment(site.home) | {"HOME": str(site.home)})
+
+
+def add_administrator(site: Site) -> None:
     """Make the organisation and who logs in, as another process of the same installation does."""
-    with build(load(site.config, bharat_environment(home) | {"HOME": str(home)})) as app:
-        organisation = create_organisation(app.database, "Kaveri Traders", actor=SYSTEM)
+    with build(configuration(site)) as app:
+        organisation = create_organisation(app.database, "Kaveri Traders", slug=ORGANISATION, actor=SYSTEM)
         hashed = Passwords(8).hash(PASSWORD)
         with app.database.write(organisation, SYSTEM) as unit:
             create_user(unit, name="Asha", role=Role.ADMIN, email=EMAIL, password_hash=hashed)
+
+
+@contextmanager
+def database_of(site: Site) -> Iterator[tuple[BharatDatabase, UUID]]:
+    """The site's database and the administrator's organisation."""
+    database = BharatDatabase(engine_options(configuration(site)))
+    try:
+        organisation = find_organisation(database, ORGANISATION)
+        assert organisation is not None
+        yield database, organisation
+    finally:
+        database.close()
 
 
 def logged_in(site: Site, place: str | None = None) -> Browser:

@@ -8,10 +8,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 
 from bharat.config import load
+from bharat.data.audit import audit_entries
+from bharat.work.tables import events, jobs
+from bharat_local_servers import processes
 from tests.cluster.browser import Browser
-from tests.cluster.sites import ClusterSite, Site, logged_in, separate_sites
+from tests.cluster.sites import ClusterSite, Site, database_of, logged_in, separate_sites
 
 
 @pytest.fixture
@@ -83,6 +87,27 @@ def test_a_request_has_one_id_from_the_edge_to_the_answer(site: Site) -> None:
     assert len(ids) == 3
 
 
+def test_what_a_request_caused_bears_its_id(site: Site) -> None:
+    """The event, the audit entry and the job, whatever id a stranger claims to have."""
+    browser, claimed = logged_in(site, site.edge), uuid4().hex
+    company = browser.post(f"{site.edge}/api/v1/companies", {"name": f"Loom {claimed}"}, x_request_id=claimed)
+    address = {"email": f"{claimed}@example.com", "role": "viewer"}
+    invited = browser.post(f"{site.edge}/api/v1/invitations", address, x_request_id=claimed)
+    assert (company.status, invited.status) == (201, 201), (company, invited)
+    made, asked = company.headers["x-request-id"], invited.headers["x-request-id"]
+    assert len({made, asked, claimed}) == 3
+    with database_of(site) as (database, organisation):
+
+        def found(column: sa.Column[Any], request_id: sa.Column[Any], id: str) -> list[Any]:
+            rows = database.read(organisation).rows(sa.select(column).where(request_id == id))
+            return [row[0] for row in rows]
+
+        assert found(events.c.type, events.c.request_id, made) == ["company.created"]
+        assert found(audit_entries.c.action, audit_entries.c.request_id, made) == ["company.created"]
+        assert found(jobs.c.kind, jobs.c.request_id, asked) == ["accounts.mail"]
+        assert found(events.c.id, events.c.request_id, claimed) == []
+
+
 class TestTheCluster:
     """What only several servers can show."""
 
@@ -110,6 +135,15 @@ class TestTheCluster:
         finally:
             site.cluster.valkey.start()
         assert asha.get(me).status == 200
+
+    def test_one_id_leads_from_the_edges_log_to_the_workers(self, site: ClusterSite, asha: Browser) -> None:
+        address = {"email": f"{uuid4().hex}@example.com", "role": "viewer"}
+        request_id = asha.post(f"{site.edge}/api/v1/invitations", address).headers["x-request-id"]
+        access = site.cluster.nginx.folder / "access.log"
+        worker = site.cluster.worker.log_path
+        assert processes.poll(lambda: f"request {request_id}" in worker.read_text(), 30), worker.read_text()
+        assert f" {request_id} " in access.read_text()
+        assert "accounts.mail" in next(line for line in worker.read_text().splitlines() if request_id in line)
 
     def test_servers_keep_nothing_on_themselves(self, site: Site, asha: Browser) -> None:
         new_deal(asha, site.server("a"))
