@@ -360,7 +360,8 @@ def _moves(world: World, caller: str) -> Iterator[Probe]:
         expected=_expected(caller, frozenset(), otherwise),
     )  # fmt: skip
     for row in world.rows["deal"]:
-        visible = row.place in seen and not row.deleted
+        # As the history: that of a deleted deal is for those who may delete it.
+        visible = row.place in (reach(caller, "owned", "deals", "delete") if row.deleted else seen)
         expected = _expected(caller, frozenset({caller} if visible else ()), otherwise)
         yield Probe(
             operation="list_deal_moves", caller=caller, method="GET", path=f"/api/v1/deals/{row.id}/moves", expected=expected,

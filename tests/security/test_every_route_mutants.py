@@ -151,7 +151,7 @@ MUTANTS = (
     Mutant("importing.references: row_filter, which names an import finds", _unfiltered_in("__init__"), ("import_deals",)),
     Mutant("export: the titles of what a record refers to", _set(exports, "_visible", lambda *_: None), ("export_contacts",)),
     Mutant("crm reports: row_filter in report", _unfiltered_in("report"), ("report_pipeline",)),
-    Mutant("crm reports: row_filter in moves", _unfiltered_in("moves"), ("list_deal_moves",)),
+    Mutant("crm reports: row_filter in _visible, for moves", _unfiltered_in("_visible"), ("list_deal_moves",)),
     Mutant(
         "Permissions.require", _set(Permissions, "require", lambda *_: None),
         ("create_user", "update_organisation", "list_audit_entries", "list_invitations", "delete_custom_field"),
