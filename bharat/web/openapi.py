@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -13,6 +13,8 @@ from bharat.contracts.route import Authenticated, Needs, Public, Route, Stream
 from bharat.web.problems import CONTENT_TYPE, ProblemBody
 
 JSON = "application/json"
+_END = r"(?!\n)$"
+"""How patterns end that Python applies: its own `$` lets a line break pass behind the last character."""
 _PARAMETER = re.compile(r"\{(\w+)(?::(\w+)(?:\([^)]*\))?)?\}")
 _PATH_SCHEMAS: Mapping[str | None, dict[str, Any]] = {
     "uuid": {"type": "string", "format": "uuid"},
@@ -33,7 +35,7 @@ def document(routes: Sequence[Route], *, version: str, public_url: str) -> dict[
     for route in routes:
         path = _PARAMETER.sub(r"{\1}", route.path)
         paths.setdefault(path, {})[route.method.lower()] = _operation(route, by_type, components)
-    return {
+    described = {
         "openapi": "3.1.0",
         "info": {
             "title": "Bharat",
@@ -58,6 +60,17 @@ def document(routes: Sequence[Route], *, version: str, public_url: str) -> dict[
         },
         "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in routes)],
     }
+    return cast(dict[str, Any], _for_readers(described))
+
+
+def _for_readers(schema: Any) -> Any:
+    """The same with patterns as ECMAScript has them, where `$` is the end and nothing else."""
+    if isinstance(schema, Mapping):
+        return {
+            name: value.replace(_END, "$") if name == "pattern" and isinstance(value, str) else _for_readers(value)
+            for name, value in schema.items()
+        }
+    return [_for_readers(one) for one in schema] if isinstance(schema, list) else schema
 
 
 def _types(routes: Sequence[Route]) -> list[Any]:
