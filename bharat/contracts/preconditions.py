@@ -27,7 +27,7 @@ IF_MATCH = Parameter(
 IF_NONE_MATCH = Parameter(
     name="If-None-Match",
     location="header",
-    schema={"type": "string", "pattern": TAGS},
+    schema={"type": "string", "pattern": f"^$|{TAGS}"},  # an empty header is as none
     description="An ETag you have already: 304 when it is still the current one.",
 )
 
