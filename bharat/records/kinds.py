@@ -79,9 +79,10 @@ class Kind:
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
 _LINE = r"[^\x00-\x1f\x7f]"
 _LINES = r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+# The controls of Latin 1 are named because dialects of regular expressions differ in which of them are space.
 _FORMATS = {
-    "email": r"[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+",
-    "url": r"https?://[^\s\x00-\x1f\x7f]+",
+    "email": r"[^\s@\x00-\x20\x7f-\xa0]+@[^\s@\x00-\x20\x7f-\xa0]+",
+    "url": r"https?://[^\s\x00-\x20\x7f-\xa0]+",
     "phone": r"[+(]?[0-9][0-9 ()./x-]{1,38}",
 }
 _FORMS_TOLD = {
@@ -120,7 +121,8 @@ class TextKind(Kind):
         self.wire = Annotated[
             str, Meta(max_length=max_length, pattern=pattern, min_length=shortest, extra={TOLD: told})
         ]
-        form = f"(?=[\\s\\S]*\\S){_LINES if multiline else _LINE}*" if format == "plain" else _FORMATS[format]
+        some = r"(?=[\s\S]*[^\s\x00-\x20\x7f-\xa0])"
+        form = f"{some}{_LINES if multiline else _LINE}*" if format == "plain" else _FORMATS[format]
         self.schema = {"type": "string", "minLength": 1, "maxLength": max_length, "pattern": f"^{form}$"}
 
     def column_type(self) -> sa.types.TypeEngine[Any]:
