@@ -126,8 +126,8 @@ class Authenticator:
         )
 
     def _note(self, organisation_id: UUID, key_id: UUID) -> None:
-        # A note for people, not a condition: the next use after this one can make it as well.
-        with contextlib.suppress(Unavailable), self._database.write(organisation_id, SYSTEM) as unit:
+        # A note for people, not a condition: the next use can make it as well, and no read waits for a writer because of it.
+        with contextlib.suppress(Unavailable), self._database.write(organisation_id, SYSTEM, wait=False) as unit:
             unit.execute(self._note_use, {"key_id": key_id})
 
 

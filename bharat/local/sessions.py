@@ -111,8 +111,9 @@ class DatabaseSessions:
             .values(seen_at=self._database.now(), idle_until=self._database.after(idle))
             .returning(sessions)
         )
-        # The session is live; that its expiry could not be moved just now is made up for by the next load.
-        with contextlib.suppress(SessionsUnavailable), self._writing() as unit:
+        # The session is live; that its expiry could not be moved just now is made up for by the next load. No read waits for a
+        # writer because of it.
+        with contextlib.suppress(SessionsUnavailable), self._writing(wait=False) as unit:
             touched = unit.row(statement, {"token": row.token_hash})
             return _session(touched) if touched is not None else None
         return _session(row)
@@ -170,8 +171,8 @@ class DatabaseSessions:
             unit.execute(sessions.update().where(self._mine).values(data=dict(change(row.data))), hashed)
 
     @contextmanager
-    def _writing(self) -> Iterator[Unit]:
-        with _translated(), self._database.write(None, SYSTEM) as unit:
+    def _writing(self, *, wait: bool = True) -> Iterator[Unit]:
+        with _translated(), self._database.write(None, SYSTEM, wait=wait) as unit:
             yield unit
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from bharat.contracts.principal import SYSTEM, Role
 from bharat.contracts.sessions import NewSession, SessionsUnavailable
 from bharat.data import BharatDatabase, new_id
 from bharat.local.sessions import DatabaseSessions
+from tests.fixtures.busy import busy_writing
 
 
 @pytest.fixture
@@ -169,6 +171,19 @@ def test_the_use_of_a_key_is_noted_at_most_once_a_minute(
     database.clock.offset += timedelta(seconds=61)
     authenticator.by_api_key(key)
     assert database.read(organisation_id).scalar(noted) > first
+
+
+def test_no_read_waits_for_a_writer_to_note_the_use_of_a_key(
+    database: BharatDatabase, authenticator: Authenticator, organisation_id: UUID, user_id: UUID
+) -> None:
+    key = add_key(database, organisation_id, user_id, "*")
+    with busy_writing(database):
+        begun = time.monotonic()
+        assert authenticator.by_api_key(key) is not None
+        # A writer is waited for five seconds.
+        assert time.monotonic() - begun < 3
+    authenticator.by_api_key(key)
+    assert database.read(organisation_id).scalar(sa.select(api_keys.c.last_used_at)) is not None
 
 
 @pytest.mark.parametrize("text", ["", "bh_", "bh_" + "A" * 64, "bh_" + "é" * 64, "bh_" + "=" * 64, "x" * 5000])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from uuid import uuid4
@@ -16,6 +17,7 @@ from bharat.local.sessions import DatabaseSessions, sessions
 from bharat.testing.platform import ShiftableClock
 from bharat.testing.sessions import Dump, SessionsSuite
 from bharat.testing.suite import CutOff, OnShiftedClock
+from tests.fixtures.busy import busy_writing
 from tests.local.cutting_off import exhaustible
 
 
@@ -53,6 +55,20 @@ def test_a_load_writes_at_most_once_a_minute(database: BharatDatabase, clock: Sh
     assert early.seen_at == begun.seen_at
     assert late.seen_at > begun.seen_at
     assert late.expires_at > begun.expires_at
+
+
+def test_no_read_waits_for_a_writer_to_move_the_expiry(database: BharatDatabase, clock: ShiftableClock) -> None:
+    kept = DatabaseSessions(database)
+    token, first = kept.create(NewSession(uuid4(), uuid4(), 1, timedelta(hours=12), timedelta(days=30)))
+    clock.advance(timedelta(minutes=2))
+    with busy_writing(database):
+        begun = time.monotonic()
+        assert kept.load(token) is not None
+        # A writer is waited for five seconds.
+        assert time.monotonic() - begun < 3
+    later = kept.load(token)
+    assert later is not None
+    assert later.seen_at > first.seen_at
 
 
 def test_sessions_outlive_the_process_that_made_them(database: BharatDatabase) -> None:
