@@ -8,6 +8,14 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from bharat.accounts.names import (
+    LONGEST_DESCRIPTION,
+    LONGEST_REGION,
+    LONGEST_TEAM_NAME,
+    check_length,
+    check_line,
+    trimmed,
+)
 from bharat.accounts.tables import teams, users
 from bharat.accounts.trail import difference, note
 from bharat.accounts.users import taken_is_conflict
@@ -25,11 +33,12 @@ def add_team(
     region: str | None = None,
     description: str | None = None,
 ) -> UUID:
-    """Add a team; its id. Raises `Invalid` for a lead who is not there, `Conflict` for a name taken."""
+    """Add a team; its id. Raises `Invalid` for a lead who is not there and for texts that can't be a team's, `Conflict` for a
+    name taken."""
+    told = _checked({"name": name, "lead_id": lead_id, "region": region, "description": description})
     _check_lead(unit, lead_id)
     id = new_id()
-    told = {"name": name, "lead_id": lead_id, "region": region, "description": description}
-    with taken_is_conflict(unit, f"There is a team {name!r} already."):
+    with taken_is_conflict(unit, f"There is a team {told['name']!r} already."):
         unit.execute(teams.insert(), {"id": id, **told, "version": 1, "created_at": unit.at, "updated_at": unit.at})
     note(unit, "created", "team", id, {field: (None, value) for field, value in told.items() if value is not None})
     return id
@@ -45,7 +54,9 @@ def find_team(unit: Unit, team_id: UUID, *, lock: Lock | None = None) -> sa.Row[
 
 
 def change_team(unit: Unit, row: sa.Row[Any], values: Mapping[str, Any]) -> int:
-    """Write `values` (of name, lead_id, region, description) to a team locked by `find_team`; the new version."""
+    """Write `values` (of name, lead_id, region, description) to a team locked by `find_team`; the new version. Raises
+    what `add_team` raises."""
+    values = _checked(values)
     changes = difference(row._asdict(), values)
     if not changes:
         return int(row.version)
@@ -74,7 +85,8 @@ def delete_team(unit: Unit, row: sa.Row[Any]) -> None:
 def find_or_create_team(unit: Unit, name: str, *, lead_id: UUID | None = None, region: str | None = None) -> UUID:
     """The team of this name, made when there is none. A lead given for a team that has none becomes its lead.
 
-    Raises `Conflict` when the team has another lead."""
+    Raises `Conflict` when the team has another lead, and what `add_team` raises."""
+    name = trimmed(name, longest=LONGEST_TEAM_NAME)
     row = unit.row(locked(sa.select(teams).where(teams.c.name == name), "change"))
     if row is None:
         return add_team(unit, name=name, lead_id=lead_id, region=region)
@@ -83,6 +95,16 @@ def find_or_create_team(unit: Unit, name: str, *, lead_id: UUID | None = None, r
     elif lead_id is not None and row.lead_id != lead_id:
         raise Conflict(f"The team {name!r} has another lead.")
     found: UUID = row.id
+    return found
+
+
+def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with the name trimmed. Raises `Invalid` for a text that can't be a team's."""
+    found = dict(values)
+    if "name" in found:
+        found["name"] = trimmed(found["name"], longest=LONGEST_TEAM_NAME)
+    check_line(found.get("region"), "/region", longest=LONGEST_REGION)
+    check_length(found.get("description"), "/description", longest=LONGEST_DESCRIPTION)
     return found
 
 

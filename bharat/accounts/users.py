@@ -9,20 +9,22 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from bharat.accounts.names import trimmed
 from bharat.accounts.tables import api_keys, credentials, teams, users
 from bharat.accounts.trail import difference, note
 from bharat.contracts.database import Unit
 from bharat.contracts.errors import Conflict, FieldFault, Invalid, NotFound
+from bharat.contracts.phrasing import END
 from bharat.contracts.principal import ActorKind, Role
 from bharat.data import new_id
 from bharat.data.organisations import organisations
 from bharat.data.row_locks import Lock, locked
 
 # The grammar of HTML's <input type=email>; the longest that a mailbox may be (RFC 5321, 4.5.3.1.3).
-EMAIL = r"^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)*$"
+EMAIL = r"^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)*" + END
 LONGEST_EMAIL = 254
 EMAIL_TOLD = "must be an e-mail address like asha@acme.example"
-_EMAIL = re.compile(EMAIL.removesuffix("$") + r"\Z")
+_EMAIL = re.compile(EMAIL)
 
 
 def add_user(
@@ -36,7 +38,8 @@ def add_user(
     id: UUID | None = None,
 ) -> UUID:
     """Add a user without a login; its id, a new one unless given. Raises `Invalid` for a team that is not there and for what
-    is no address, `Conflict` for an address taken."""
+    is no address or no name, `Conflict` for an address taken."""
+    name = trimmed(name)
     _check_team(unit, team_id)
     _check_email(unit, email, None)
     id = id or new_id()
@@ -66,6 +69,8 @@ def change_user(unit: Unit, row: sa.Row[Any], values: Mapping[str, Any]) -> int:
     already changes nothing. A role or deactivation raises the epoch, which ends the user's sessions.
 
     Raises `Invalid` for a team that is not there, `Conflict` for an address taken, and for taking the last administrator."""
+    if "name" in values:
+        values = {**values, "name": trimmed(values["name"])}
     changes = difference(row._asdict(), values)
     if not changes:
         return int(row.version)

@@ -14,6 +14,10 @@ from bharat.contracts.spelling import hint
 TOLD = "told"
 """The key of `msgspec.Meta.extra` under which a type says what its values must be: `must be an e-mail address …`."""
 
+END = r"(?!\n)$"
+"""How a pattern ends: in Python `$` alone lets a line break pass behind the last character. In ECMAScript it does not, so the
+API document shows `$`."""
+
 _WORDS = {
     "str": "a text", "int": "a whole number", "float": "a number", "bool": "true or false", "array": "a list",
     "object": "an object", "null": "null", "uuid": "an id (a UUID)", "date": "a date", "datetime": "a moment",

@@ -11,8 +11,10 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import UNSET, Meta, UnsetType
 
+from bharat.accounts.names import LINE, LINE_TOLD
 from bharat.contracts.database import Database, Reader, Unit
 from bharat.contracts.errors import Conflict, FieldFault, Invalid, NotFound
+from bharat.contracts.phrasing import END, TOLD
 from bharat.contracts.preconditions import IF_MATCH, asked_versions, check_version, etag
 from bharat.contracts.route import Needs, Request, Response, Route
 from bharat.data import new_id
@@ -29,10 +31,16 @@ MAX_FIELDS = 100
 """Most live custom fields of one record type in one organisation."""
 
 Option = Annotated[
-    str, Meta(min_length=1, max_length=100, pattern=r"^[^\s\x00-\x1f\x7f,]([^\x00-\x1f\x7f,]*[^\s\x00-\x1f\x7f,])?$")
+    str,
+    Meta(
+        min_length=1,
+        max_length=100,
+        pattern=rf"^[^\s\x00-\x1f\x7f,]([^\x00-\x1f\x7f,]*[^\s\x00-\x1f\x7f,])?{END}",
+        extra={TOLD: "must hold no commas or control characters, and no space at either end"},
+    ),
 ]
 Options = Annotated[list[Option], Meta(max_length=MAX_OPTIONS)]
-Label = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Label = Annotated[str, Meta(min_length=1, max_length=100, pattern=LINE, extra={TOLD: LINE_TOLD})]
 
 
 class CustomField(msgspec.Struct, frozen=True):
@@ -53,7 +61,7 @@ class CustomField(msgspec.Struct, frozen=True):
 class CustomFieldCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`name` and `kind` stay for ever. Only a `choice` has `options`, and it has at least one."""
 
-    record_type: Annotated[str, Meta(max_length=48, pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+    record_type: Annotated[str, Meta(max_length=48, pattern=rf"^[a-z][a-z0-9_]{{0,47}}{END}")]
     name: CustomName
     kind: CustomKind
     label: Label | None = None

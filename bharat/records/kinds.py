@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from msgspec import Meta
 
 from bharat.contracts.errors import PluginError
-from bharat.contracts.phrasing import TOLD, phrased
+from bharat.contracts.phrasing import END, TOLD, phrased
 from bharat.contracts.records import AnyField, Boolean, Choice, Date, Instant, Integer, Money, Number, Reference, Text
 from bharat.data import ExactDecimal
 from bharat.data import Instant as InstantColumn
@@ -112,9 +112,9 @@ class TextKind(Kind):
         if format == "plain":
             # A lookahead, so that a hostile text takes linear time.
             some = r"(?=[\s\S]*\S)" if required else ""
-            pattern = f"^{some}{_LINES if multiline else _LINE}*$"
+            pattern = f"^{some}{_LINES if multiline else _LINE}*{END}"
         else:
-            pattern = f"^{_FORMATS[format]}$" if required else f"^(?:{_FORMATS[format]})?$"
+            pattern = f"^{_FORMATS[format]}{END}" if required else f"^(?:{_FORMATS[format]})?{END}"
         shortest = 1 if required else None
         plain = _LINES_PLAIN if multiline else _PLAIN
         told = _FORMS_TOLD.get(format) or (f"must not be empty, and {plain}" if required else plain)
@@ -123,7 +123,7 @@ class TextKind(Kind):
         ]
         some = r"(?=[\s\S]*[^\s\x00-\x20\x7f-\xa0])"
         form = f"{some}{_LINES if multiline else _LINE}*" if format == "plain" else _FORMATS[format]
-        self.schema = {"type": "string", "minLength": 1, "maxLength": max_length, "pattern": f"^{form}$"}
+        self.schema = {"type": "string", "minLength": 1, "maxLength": max_length, "pattern": f"^{form}{END}"}
 
     def column_type(self) -> sa.types.TypeEngine[Any]:
         return sa.String(self.max_length)
@@ -168,7 +168,7 @@ class DecimalKind(Kind):
         digits = min(15, 18 - scale)
         sign = "-?" if minimum is None or minimum < 0 else ""
         fraction = rf"(?:\.[0-9]{{1,{scale}}})?" if scale else ""
-        pattern = f"^{sign}[0-9]{{1,{digits}}}{fraction}$"
+        pattern = f"^{sign}[0-9]{{1,{digits}}}{fraction}{END}"
         self._whole = re.compile(pattern)
         self._unit = Decimal(1).scaleb(-scale)
         self.wire = Annotated[str, Meta(pattern=pattern, extra={TOLD: _decimal_told(scale, digits, bool(sign))})]
@@ -178,7 +178,6 @@ class DecimalKind(Kind):
         return ExactDecimal(self.scale)
 
     def take(self, value: str) -> Decimal:
-        # `$` lets a line break pass; `fullmatch` does not.
         if not self._whole.fullmatch(value):
             raise Refused("must be a decimal number")
         # Zero is added because "-0" is no other number than "0".

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from bharat.contracts.errors import FieldFault
-from bharat.contracts.phrasing import TOLD, phrased
+from bharat.contracts.phrasing import END, TOLD, phrased
 from bharat.contracts.records import RecordType
 from bharat.records.attributes import CUSTOM, Attribute
 from bharat.records.kinds import CurrencyKind, DecimalKind, TextKind
@@ -24,10 +24,11 @@ from bharat.records.kinds import CurrencyKind, DecimalKind, TextKind
 MAX_BULK = 200
 """Most records that one bulk request may change."""
 
-CUSTOM_NAME = r"^[a-z][a-z0-9_]{0,47}$"
+LONGEST_CUSTOM_NAME = 48
+CUSTOM_NAME = rf"^[a-z][a-z0-9_]{{0,{LONGEST_CUSTOM_NAME - 1}}}{END}"
 
 _NAME_TOLD = "has a name that is none: use lower-case letters, digits and '_', a letter first, at most 48"
-CustomName = Annotated[str, Meta(pattern=CUSTOM_NAME, extra={TOLD: _NAME_TOLD})]
+CustomName = Annotated[str, Meta(max_length=LONGEST_CUSTOM_NAME, pattern=CUSTOM_NAME, extra={TOLD: _NAME_TOLD})]
 CustomValues = dict[CustomName, str | int | bool | None]
 
 

@@ -9,12 +9,11 @@ from typing import Any, cast
 
 import msgspec
 
+from bharat.contracts.phrasing import END
 from bharat.contracts.route import Authenticated, Needs, Public, Route, Stream
 from bharat.web.problems import CONTENT_TYPE, ProblemBody
 
 JSON = "application/json"
-_END = r"(?!\n)$"
-"""How patterns end that Python applies: its own `$` lets a line break pass behind the last character."""
 _PARAMETER = re.compile(r"\{(\w+)(?::(\w+)(?:\([^)]*\))?)?\}")
 _PATH_SCHEMAS: Mapping[str | None, dict[str, Any]] = {
     "uuid": {"type": "string", "format": "uuid"},
@@ -67,7 +66,7 @@ def _for_readers(schema: Any) -> Any:
     """The same with patterns as ECMAScript has them, where `$` is the end and nothing else."""
     if isinstance(schema, Mapping):
         return {
-            name: value.replace(_END, "$") if name == "pattern" and isinstance(value, str) else _for_readers(value)
+            name: value.replace(END, "$") if name == "pattern" and isinstance(value, str) else _for_readers(value)
             for name, value in schema.items()
         }
     return [_for_readers(one) for one in schema] if isinstance(schema, list) else schema

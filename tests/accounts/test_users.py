@@ -6,7 +6,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from bharat.contracts.principal import Role
+from bharat.accounts.teams import add_team, find_or_create_team
+from bharat.accounts.users import add_user, change_user, find_user
+from bharat.contracts.errors import Invalid
+from bharat.contracts.principal import SYSTEM, Role
 from bharat.testing.suite import together
 from tests.accounts.site import Browser, Site
 
@@ -159,6 +162,38 @@ def test_teams_are_added_changed_and_removed(site: Site, admin: Browser) -> None
     assert admin.delete(path, 2).status_code == 204
     assert admin.get(path).status_code == 404
     assert site.actions()[-1] == "team.deleted"
+
+
+@pytest.mark.parametrize("name", ["x" * 101, "North\n", "\tNorth", "No\0rth", "  "])
+def test_no_team_gets_a_name_that_is_none_whoever_adds_it(site: Site, admin: Browser, name: str) -> None:
+    refused = admin.post("/teams", {"name": name})
+    assert refused.status_code in (400, 422)
+    north = admin.post("/teams", {"name": "North"})
+    assert admin.patch(f"/teams/{north.json['id']}", {"name": name}, 1).status_code in (400, 422)
+    if name.strip() != "North":
+        for act in (add_team, find_or_create_team):
+            with pytest.raises(Invalid), site.app.database.write(site.acme, SYSTEM) as unit:
+                act(unit, name=name)
+    for region, description in (("x" * 101, None), ("a\nb", None), (None, "x" * 501)):
+        with pytest.raises(Invalid), site.app.database.write(site.acme, SYSTEM) as unit:
+            add_team(unit, name="South", region=region, description=description)
+    assert [team["name"] for team in admin.get("/teams").json["items"]] == ["North"]
+
+
+@pytest.mark.parametrize("name", ["x" * 201, "Asha\nRao", " "])
+def test_no_user_gets_a_name_that_is_none_whoever_adds_it(site: Site, name: str) -> None:
+    with pytest.raises(Invalid), site.app.database.write(site.acme, SYSTEM) as unit:
+        add_user(unit, name=name, role=Role.AGENT)
+    with pytest.raises(Invalid), site.app.database.write(site.acme, SYSTEM) as unit:
+        change_user(unit, find_user(unit, site.users["agent"], lock="change"), {"name": name})
+
+
+def test_a_session_that_is_none_is_not_there(site: Site) -> None:
+    browser = site.browser(AGENT)
+    handle = browser.get("/me/sessions").json["items"][0]["handle"]
+    for wrong in ("%00", "x", "%F0%9F%92%A9", handle.upper() + "%0A", handle[:31], "a" * 5000):
+        assert browser.delete(f"/me/sessions/{wrong}").status_code == 404
+    assert browser.delete(f"/me/sessions/{handle}").status_code == 204
 
 
 def test_a_team_that_is_not_there_is_refused_by_name(admin: Browser) -> None:

@@ -53,6 +53,24 @@ def test_a_patch_merges_into_what_is_there_and_null_removes(api: Api, people: Pe
     assert same.json["version"] == 2
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": "a" * 48 + "\n"},
+        {"name": "a" * 49},
+        {"label": "Colour\n"},
+        {"kind": "choice", "options": ["x" * 99 + "\n"]},
+        {"record_type": "deal\n"},
+    ],
+    ids=str,
+)
+def test_a_definition_with_a_line_break_or_too_long_is_refused(api: Api, people: People, wrong: dict[str, Any]) -> None:
+    """Python's `$` lets a final line break pass; PostgreSQL has no room for it."""
+    good = {"record_type": "deal", "name": "colour", "kind": "text"}
+    assert api(people.admin, "POST", "/custom-fields", {**good, **wrong}).status == 422
+    assert api(people.admin, "GET", "/custom-fields").json["items"] == []
+
+
 FOUND = {
     "custom.a_integer.gte=2": "bc",
     "custom.a_integer.lt=10": "ab",

@@ -10,30 +10,11 @@ from msgspec import Meta
 
 from bharat.accounts.logins import Caller
 from bharat.accounts.users import EMAIL, EMAIL_TOLD, LONGEST_EMAIL
-from bharat.contracts.errors import FieldFault, Forbidden, Invalid
+from bharat.contracts.errors import Forbidden
 from bharat.contracts.phrasing import TOLD
 from bharat.contracts.principal import Principal
 from bharat.contracts.route import Request
 
-Name = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=200,
-        pattern=r"^[^\x00-\x1f\x7f]*$",
-        description="A name without line breaks",
-        extra={TOLD: "must be a name without line breaks"},
-    ),
-]
-TeamName = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=100,
-        pattern=r"^[^\x00-\x1f\x7f]*$",
-        extra={TOLD: "must be a name without line breaks"},
-    ),
-]
 Email = Annotated[
     str,
     Meta(
@@ -71,13 +52,6 @@ def page(rows: Any, limit: int) -> tuple[list[Any], str | None]:
     if len(found) <= limit:
         return found, None
     return found[:limit], str(found[limit - 1].id)
-
-
-def trimmed(text: str, path: str = "/name") -> str:
-    """The name without space around it. Raises `Invalid` when nothing is left."""
-    if not (plain := text.strip()):
-        raise Invalid("A name is needed.", faults=[FieldFault(path, "must hold more than spaces")])
-    return plain
 
 
 def caller_of(request: Request) -> Caller:

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from bharat.accounts.inviting import accept, invite, open_invitations, withdraw
 from bharat.accounts.logins import normal_email
-from bharat.accounts.routes.bodies import Body, Email, Name, Paged, Password, Token, caller_of, page, trimmed
+from bharat.accounts.names import Name, trimmed
+from bharat.accounts.routes.bodies import Body, Email, Paged, Password, Token, caller_of, page
 from bharat.accounts.service import accounts_of
 from bharat.accounts.tables import invitations
 from bharat.contracts.principal import Role

@@ -11,13 +11,15 @@ import sqlalchemy as sa
 from msgspec import Meta
 
 from bharat.accounts.keys import add_key, live_keys, revoke_key
-from bharat.accounts.routes.bodies import Body, Paged, page, session_of, trimmed
+from bharat.accounts.names import LINE, LINE_TOLD, trimmed
+from bharat.accounts.routes.bodies import Body, Paged, page, session_of
 from bharat.accounts.service import accounts_of
 from bharat.accounts.tables import api_keys
+from bharat.contracts.phrasing import TOLD
 from bharat.contracts.route import Authenticated, Request, Response, Route
 
 Scope = Annotated[str, Meta(min_length=1, max_length=120)]
-KeyName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+KeyName = Annotated[str, Meta(min_length=1, max_length=100, pattern=LINE, extra={TOLD: LINE_TOLD})]
 
 
 class Key(msgspec.Struct, kw_only=True):

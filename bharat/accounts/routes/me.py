@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -20,6 +21,9 @@ from bharat.contracts.principal import Principal, Role
 from bharat.contracts.route import Authenticated, Cookie, Request, Response, Route
 from bharat.contracts.sessions import SessionsUnavailable
 from bharat.data.organisations import organisations
+
+
+_HANDLE = re.compile(r"[0-9a-f]{32}")
 
 
 class Me(msgspec.Struct, kw_only=True):
@@ -118,13 +122,19 @@ def list_sessions(request: Request) -> OwnSessions:
 def end_one(request: Request) -> None:
     principal, _ = session_of(request)
     handle = str(request.path["handle"])
+    if not _HANDLE.fullmatch(handle):
+        raise _no_session()
     try:
         ended = request.app.sessions.revoke(principal.organisation_id, principal.user_id, handle)
     except SessionsUnavailable as error:
         raise sessions_unavailable() from error
     if not ended:
-        raise NotFound("You have no such session.")
+        raise _no_session()
     note(request.unit, "session_ended", "user", principal.user_id, {"session": (handle, None)})
+
+
+def _no_session() -> NotFound:
+    return NotFound("You have no such session.")
 
 
 def end_others(request: Request) -> Ended:

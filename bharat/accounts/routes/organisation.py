@@ -8,7 +8,8 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 
-from bharat.accounts.routes.bodies import Body, Name, trimmed
+from bharat.accounts.names import Name, trimmed
+from bharat.accounts.routes.bodies import Body
 from bharat.accounts.trail import note
 from bharat.contracts.database import Reader
 from bharat.contracts.errors import NotFound

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
-from bharat.accounts.routes.bodies import Body, Paged, TeamName, page, trimmed
+from bharat.accounts.names import Description, Region, TeamName
+from bharat.accounts.routes.bodies import Body, Paged, page
 from bharat.accounts.tables import teams
 from bharat.accounts.teams import add_team, change_team, delete_team, find_team
 from bharat.contracts.errors import NotFound
 from bharat.contracts.preconditions import IF_MATCH, asked_versions, check_version, etag
 from bharat.contracts.route import Needs, Request, Response, Route
-
-Region = Annotated[str, Meta(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Description = Annotated[str, Meta(max_length=500)]
 
 
 class Team(msgspec.Struct, kw_only=True):
@@ -71,7 +69,7 @@ def read(request: Request) -> Response:
 
 def create(request: Request) -> Response:
     body, unit = request.body, request.unit
-    id = add_team(unit, name=trimmed(body.name), lead_id=body.lead_id, region=body.region, description=body.description)
+    id = add_team(unit, name=body.name, lead_id=body.lead_id, region=body.region, description=body.description)
     response = _answer(find_team(unit, id))
     response.headers["Location"] = f"/api/v1/teams/{id}"
     return response
@@ -85,8 +83,6 @@ def change(request: Request) -> Response:
     values: dict[str, Any] = {
         name: value for name, value in msgspec.structs.asdict(request.body).items() if value is not UNSET
     }
-    if "name" in values:
-        values["name"] = trimmed(values["name"])
     change_team(unit, row, values)
     return _answer(find_team(unit, team_id))
 

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from msgspec import UNSET, Meta, UnsetType
 
 from bharat.accounts.logins import forget_sessions, normal_email
-from bharat.accounts.routes.bodies import Body, Email, Name, Paged, page, trimmed
+from bharat.accounts.names import Name
+from bharat.accounts.routes.bodies import Body, Email, Paged, page
 from bharat.accounts.service import accounts_of
 from bharat.accounts.tables import users
 from bharat.accounts.users import add_user, change_user, delete_user, find_user, has_login
@@ -98,7 +99,7 @@ def read(request: Request) -> Response:
 def create(request: Request) -> Response:
     body, unit = request.body, request.unit
     email = normal_email(body.email) if body.email is not None else None
-    id = add_user(unit, name=trimmed(body.name), role=body.role, email=email, team_id=body.team_id)
+    id = add_user(unit, name=body.name, role=body.role, email=email, team_id=body.team_id)
     response = _answer(request, unit.row(_SHOWN.where(users.c.id == id)))
     response.headers["Location"] = f"/api/v1/users/{id}"
     return response
@@ -112,8 +113,6 @@ def change(request: Request) -> Response:
     values: dict[str, Any] = {
         name: value for name, value in msgspec.structs.asdict(request.body).items() if value is not UNSET
     }
-    if "name" in values:
-        values["name"] = trimmed(values["name"])
     if values.get("email") is not None:
         values["email"] = normal_email(values["email"])
     if "email" in values and values["email"] != row.email and _has_login(request, user_id):

@@ -202,6 +202,12 @@ def test_users_are_not_made_in_passing(desk: Desk) -> None:
         desk.run("deal", "name,owner\nA,Newcomer\n", create_missing=frozenset({"owner"}))
 
 
+def test_a_team_that_is_made_in_passing_gets_a_name_that_teams_may_have(desk: Desk) -> None:
+    counts, faults = desk.run("deal", f"name,team\nA,{'x' * 150}\nB,East\n", create_missing=frozenset({"team"}))
+    assert counted(counts) == {"created": 1, "rejected": 1}
+    assert faults == [(2, "team", "The name must have at most 100 characters.")]
+
+
 @pytest.mark.parametrize("batch", [1, 2, 500])
 def test_a_row_may_name_one_that_comes_later(desk: Desk, batch: int) -> None:
     text = "name,parent\nLeaf,Branch\nBranch,Trunk\nOther,\nTrunk,\n"
