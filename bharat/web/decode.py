@@ -41,7 +41,7 @@ class BodyDecoder:
         except msgspec.ValidationError as error:
             raise Invalid("The body has fields that can't be accepted.", faults=self._faults(raw, error)) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise Malformed(f"The body is not valid JSON: {_plain(error)}.") from None
+            raise Malformed(f"The body can't be read as JSON: {_plain(error)}.") from None
         # PostgreSQL can't hold U+0000 in text; it is refused here for every field of every type.
         if b"\\u0000" in raw and (paths := list(_nuls(msgspec.json.decode(raw), ""))):
             raise Invalid(
@@ -59,7 +59,7 @@ class BodyDecoder:
             data = msgspec.json.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             # The first pass stops at the first field that is wrong, before what is no JSON behind it.
-            raise Malformed(f"The body is not valid JSON: {_plain(error)}.") from None
+            raise Malformed(f"The body can't be read as JSON: {_plain(error)}.") from None
         return list(islice(collect(self._type, data, ""), MAX_FAULTS)) or [_fault(first, "", self._type)]
 
 
@@ -199,7 +199,7 @@ def _repeated(raw: bytes) -> str | None:
     except _Repeated as found:
         return _join("", str(found))
     except RecursionError as error:
-        raise Malformed(f"The body is not valid JSON: {_plain(error)}.") from None
+        raise Malformed(f"The body can't be read as JSON: {_plain(error)}.") from None
     return None
 
 
