@@ -13,6 +13,7 @@ organisations = platform_table(
     sa.Column("id", sa.Uuid, primary_key=True),
     sa.Column("slug", sa.String(63), nullable=False, unique=True),
     sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, server_default="1"),
     sa.Column("created_at", Instant, nullable=False),
     reason="It names the organisations themselves; the application shows each only its own.",
 )

@@ -465,7 +465,7 @@ PROBES: Mapping[str, Probes] = {
     "read_organisation": _get("read_organisation", "/api/v1/organisation", READERS),
     "update_organisation": _send(
         "update_organisation", "PATCH", "/api/v1/organisation", ADMINISTRATORS,
-        lambda world, caller: {"name": _word("organisation", world, caller)},
+        lambda world, caller: {"name": _word("organisation", world, caller)}, headers=ANY,
     ),
     "list_audit_entries": _audit,
     "list_custom_fields": _get("list_custom_fields", "/api/v1/custom-fields", READERS),

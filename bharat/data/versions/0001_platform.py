@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid, nullable=False),
         sa.Column("slug", sa.String(63), nullable=False),
         sa.Column("name", sa.String(200), nullable=False),
+        sa.Column("version", sa.Integer, nullable=False, server_default="1"),
         sa.Column("created_at", bharat.data.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_organisations"),
         sa.UniqueConstraint("slug", name="uq_organisations_slug"),
