@@ -10,6 +10,7 @@ from argon2 import PasswordHasher
 
 from bharat.accounts.passwords import Passwords
 from bharat.accounts.tables import credentials
+from bharat.accounts.users import raise_epoch
 from bharat.contracts.limits import LimitsUnavailable, Verdict
 from bharat.contracts.principal import SYSTEM
 from bharat.contracts.sessions import SessionsUnavailable
@@ -137,6 +138,21 @@ def test_a_login_ends_the_session_the_browser_had(site: Site) -> None:
     browser.log_in(AGENT)
     assert browser.token != old.token
     assert old.get("/me").status_code == 401
+
+
+def test_a_logout_clears_away_a_session_that_had_ended(site: Site) -> None:
+    """What a raised epoch has ended still lies in the store, and the cookie in the browser."""
+    browser = site.browser("agent@acme.example")
+    token = browser.token
+    assert token is not None
+    with site.app.database.write(site.acme, SYSTEM) as unit:
+        raise_epoch(unit, site.users["agent"])
+    assert site.app.sessions.load(token) is not None
+    assert browser.get("/me").status_code == 401
+    assert browser.post("/logout").status_code == 204
+    assert site.app.sessions.load(token) is None
+    assert browser.token is None
+    assert "user.logged_out" not in site.actions()
 
 
 def test_a_logout_ends_the_session_and_can_be_repeated(site: Site) -> None:

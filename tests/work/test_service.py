@@ -111,6 +111,7 @@ def a_stopped_worker_gives_back_its_job(app: SmallApplication) -> None:
         assert worker.stop() == 0
     finally:
         leave.set()
+        eventually(lambda: worker.runner.busy == 0, within=SOON, what="the job's thread ends")
 
 
 def test_a_stopped_worker_gives_back_what_did_not_finish_in_time(app: SmallApplication) -> None:

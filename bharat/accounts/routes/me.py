@@ -22,7 +22,6 @@ from bharat.contracts.route import Authenticated, Cookie, Request, Response, Rou
 from bharat.contracts.sessions import SessionsUnavailable
 from bharat.data.organisations import organisations
 
-
 _HANDLE = re.compile(r"[0-9a-f]{32}")
 
 
