@@ -12,7 +12,7 @@ from bharat.accounts.mails import INVITATION, send_invitation
 from bharat.accounts.service import Accounts
 from bharat.accounts.tables import invitations, teams, users
 from bharat.accounts.tokens import derived_token, hash_of, organisation_of
-from bharat.accounts.trail import note
+from bharat.accounts.trail import author_of, note
 from bharat.accounts.users import add_user, find_user, set_login
 from bharat.contracts.database import Unit
 from bharat.contracts.errors import Conflict, FieldFault, Invalid, NotFound
@@ -51,7 +51,7 @@ def invite(
     row = {
         "id": id, "email": email, "name": name, "role": role.value, "team_id": team_id, "user_id": user_id,
         "token_hash": hash_of(derived_token(accounts.app, INVITATION, organisation_id, id)),
-        "created_at": unit.at, "created_by": unit.actor.id if unit.actor.kind is ActorKind.USER else None,
+        "created_at": unit.at, "created_by": author_of(unit),
         "expires_at": unit.at + accounts.policy.invitation_lifetime,
     }  # fmt: skip
     unit.execute(invitations.insert(), row)

@@ -16,7 +16,7 @@ from bharat.accounts.names import (
     check_line,
     trimmed,
 )
-from bharat.accounts.tables import teams, users
+from bharat.accounts.tables import invitations, teams, users
 from bharat.accounts.trail import difference, note
 from bharat.accounts.users import taken_is_conflict
 from bharat.contracts.database import Unit
@@ -76,8 +76,15 @@ def change_team(unit: Unit, row: sa.Row[Any], values: Mapping[str, Any]) -> int:
 
 
 def delete_team(unit: Unit, row: sa.Row[Any]) -> None:
-    """Remove a team that nobody belongs to and no record names. Raises `Conflict` for any other."""
-    with taken_is_conflict(unit, "The team is still in use: move its members and records to another team first."):
+    """Remove a team that nobody belongs to and no record names. Raises `Conflict` for any other, and while an invitation into
+    it is open."""
+    i = invitations.c
+    over = sa.or_(i.accepted_at.is_not(None), i.revoked_at.is_not(None), i.expires_at <= unit.at)
+    unit.execute(invitations.update().where(i.team_id == row.id, over).values(team_id=None))
+    with taken_is_conflict(
+        unit,
+        "The team is still in use: move its members and records to another team, and withdraw invitations into it, first.",
+    ):
         unit.execute(teams.delete().where(teams.c.id == row.id))
     note(unit, "deleted", "team", row.id, {"name": (row.name, None)})
 

@@ -8,7 +8,11 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
+import sqlalchemy as sa
+
+from bharat.accounts.tables import api_keys
 from bharat.contracts.database import Unit
+from bharat.contracts.principal import ActorKind
 from bharat.data.audit import audit_row, write_audit
 from bharat.work import emit
 
@@ -36,6 +40,15 @@ def note(
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """The fields whose values differ."""
     return {field: (before[field], value) for field, value in after.items() if before[field] != value}
+
+
+def author_of(unit: Unit) -> UUID | None:
+    """The user whom the rows of this unit name as theirs: who acts, or whose API key does; `None` for the system."""
+    actor = unit.actor
+    if actor.kind is ActorKind.API_KEY:
+        found: UUID | None = unit.scalar(sa.select(api_keys.c.user_id).where(api_keys.c.id == actor.id))
+        return found
+    return actor.id if actor.kind is ActorKind.USER else None
 
 
 def _plain(value: Any) -> Any:

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 
 from bharat.accounts.names import trimmed
 from bharat.accounts.tables import api_keys, credentials, teams, users
-from bharat.accounts.trail import difference, note
+from bharat.accounts.trail import author_of, difference, note
 from bharat.contracts.database import Unit
 from bharat.contracts.errors import Conflict, FieldFault, Invalid, NotFound
 from bharat.contracts.phrasing import END
-from bharat.contracts.principal import ActorKind, Role
+from bharat.contracts.principal import Role
 from bharat.data import new_id
 from bharat.data.organisations import organisations
 from bharat.data.row_locks import Lock, locked
@@ -43,7 +43,7 @@ def add_user(
     _check_team(unit, team_id)
     _check_email(unit, email, None)
     id = id or new_id()
-    by = _user_of(unit)
+    by = author_of(unit)
     row = {
         "id": id, "name": name, "role": role.value, "active": active, "email": email, "team_id": team_id, "epoch": 1,
         "version": 1, "created_at": unit.at, "created_by": by, "updated_at": unit.at, "updated_by": by,
@@ -83,7 +83,7 @@ def change_user(unit: Unit, row: sa.Row[Any], values: Mapping[str, Any]) -> int:
     if (demoted or stopped) and row.role == Role.ADMIN.value and row.active:
         _keep_an_administrator(unit, row.id)
     written: dict[str, Any] = {field: after for field, (_, after) in changes.items()}
-    written |= {"version": users.c.version + 1, "updated_at": unit.at, "updated_by": _user_of(unit)}
+    written |= {"version": users.c.version + 1, "updated_at": unit.at, "updated_by": author_of(unit)}
     if "role" in changes or stopped:
         written["epoch"] = users.c.epoch + 1
     statement = users.update().where(users.c.id == row.id).values(**written).returning(users.c.version)
@@ -132,7 +132,7 @@ def set_login(unit: Unit, user_id: UUID, email: str, password_hash: str) -> None
     _check_email(unit, email, user_id)
     moved = {
         "email": email, "epoch": users.c.epoch + 1, "version": users.c.version + 1, "updated_at": unit.at,
-        "updated_by": _user_of(unit),
+        "updated_by": author_of(unit),
     }  # fmt: skip
     unit.execute(users.update().where(users.c.id == user_id).values(**moved))
     note(unit, "login_set", "user", user_id)
@@ -198,7 +198,3 @@ def _keep_an_administrator(unit: Unit, but: UUID) -> None:
 
 def _login_of(unit: Unit, user_id: UUID) -> sa.ColumnElement[bool]:
     return sa.and_(credentials.c.user_id == user_id, credentials.c.organisation_id == unit.organisation_id)
-
-
-def _user_of(unit: Unit) -> UUID | None:
-    return unit.actor.id if unit.actor.kind is ActorKind.USER else None

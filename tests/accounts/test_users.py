@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+import sqlalchemy as sa
 
+from bharat.accounts.tables import invitations, users
 from bharat.accounts.teams import add_team, find_or_create_team
 from bharat.accounts.users import add_user, change_user, find_user
 from bharat.contracts.errors import Invalid
 from bharat.contracts.principal import SYSTEM, Role
+from bharat.data.clock import OffsetClock
 from bharat.testing.suite import together
 from tests.accounts.site import Browser, Site
 
@@ -196,6 +200,44 @@ def test_a_session_that_is_none_is_not_there(site: Site) -> None:
     assert browser.delete(f"/me/sessions/{handle}").status_code == 204
 
 
+@pytest.mark.parametrize("end", ["withdrawn", "replaced", "expired"])
+def test_a_team_is_removed_when_invitations_into_it_are_over(
+    site: Site, admin: Browser, clock: OffsetClock, end: str
+) -> None:
+    path = f"/teams/{(team := admin.post('/teams', {'name': 'North'}).json['id'])}"
+    wanted = {"email": "new@acme.example", "team_id": team}
+    invitation = admin.post("/invitations", wanted).json["id"]
+    assert admin.delete(path, 1).status_code == 409
+    if end == "withdrawn":
+        assert admin.delete(f"/invitations/{invitation}").status_code == 204
+    elif end == "replaced":
+        assert admin.post("/invitations", {"email": "new@acme.example"}).status_code == 201
+    else:
+        clock.offset += timedelta(days=31)
+        assert admin.log_in("admin@acme.example").status_code == 200
+    assert admin.delete(path, 1).status_code == 204
+
+
+def test_what_an_api_key_changes_has_the_keys_owner_for_its_author(site: Site, admin: Browser) -> None:
+    key = admin.post("/api-keys", {"name": "k", "scopes": ["*"]}).json
+    script = site.script(key["key"])
+    made = UUID(script.post("/users", {"name": "Made"}).json["id"])
+    agent = site.users["agent"]
+    version = script.get(f"/users/{agent}").json["version"]
+    assert script.patch(f"/users/{agent}", {"name": "Changed"}, version).status_code == 200
+    assert script.post("/invitations", {"email": "new@acme.example"}).status_code == 201
+    reader, author = site.app.database.read(site.acme), site.users["admin"]
+    row = reader.row(sa.select(users.c.created_by, users.c.updated_by).where(users.c.id == made))
+    assert row is not None
+    assert tuple(row) == (author, author)
+    changed = sa.select(users.c.updated_by).where(users.c.id == agent)
+    assert reader.scalar(changed) == author
+    assert reader.scalar(sa.select(invitations.c.created_by)) == author
+    # The trail tells which key it was.
+    entry = admin.get(f"/audit?subject_id={made}").json["items"][0]
+    assert (entry["actor_kind"], entry["actor_id"]) == ("api_key", key["id"])
+
+
 def test_a_team_that_is_not_there_is_refused_by_name(admin: Browser) -> None:
     refused = admin.post("/users", {"name": "X", "team_id": str(uuid4())})
     assert refused.status_code == 422
@@ -222,7 +264,14 @@ def test_the_audit_trail_is_read_page_by_page_and_by_subject(site: Site, admin: 
 
 
 def test_the_organisation_is_renamed(site: Site, admin: Browser) -> None:
-    assert admin.patch("/organisation", {"name": "Acme Ltd"}).json["name"] == "Acme Ltd"
+    read = admin.get("/organisation")
+    assert (read.headers["ETag"], read.json["version"]) == ('"1"', 1)
+    renamed = admin.patch("/organisation", {"name": "Acme Ltd"}, 1)
+    assert (renamed.headers["ETag"], renamed.json["name"], renamed.json["version"]) == ('"2"', "Acme Ltd", 2)
+    assert admin.get("/organisation").json == renamed.json
+    assert admin.patch("/organisation", {"name": "Acme Ltd"}, 2).json["version"] == 2
+    assert admin.patch("/organisation", {"name": "Other"}, 1).status_code == 412
+    assert admin.patch("/organisation", {"name": "Other"}).status_code == 428
     assert site.browser("admin@globex.example").get("/organisation").json["name"] == "Globex"
     assert site.actions()[-1] == "organisation.updated"
 
