@@ -57,6 +57,14 @@ class Unit(Reader, Protocol):
         A violated constraint raises SQLAlchemy's `IntegrityError`; inside `savepoint` the unit can go on after it."""
         ...
 
+    def append(self, table: sa.Table, row: Mapping[str, Any]) -> None:
+        """Insert a row, given by column names, that is an entry of a log: nothing has to happen to it now. It is written before
+        the unit's next statement, at the latest before the commit, together with others that wait: on PostgreSQL in one round
+        trip. A violated constraint raises `IntegrityError` then.
+
+        A row of organisations' data is given its id; one of a table that this unit may not name raises `TenancyError` then."""
+        ...
+
     def savepoint(self) -> AbstractContextManager[None]:
         """A nested transaction: an error that leaves the block undoes only what was done inside it."""
         ...

@@ -30,8 +30,6 @@ audit_entries = organisation_table(
     append_only=True,
 )
 
-_INSERT = audit_entries.insert()
-
 
 def audit_row(
     unit: Unit,
@@ -56,6 +54,6 @@ def audit_row(
 
 
 def write_audit(unit: Unit, *rows: Mapping[str, Any]) -> None:
-    """Append entries in the unit's transaction, in one statement."""
-    if rows:
-        unit.execute(_INSERT, list(rows))
+    """Append entries in the unit's transaction."""
+    for row in rows:
+        unit.append(audit_entries, row)

@@ -7,7 +7,7 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,9 +19,11 @@ import sqlalchemy as sa
 from bharat.contracts.database import Parameters
 from bharat.contracts.errors import Unavailable
 from bharat.contracts.principal import Actor
+from bharat.data.appending import statements
+from bharat.data.beginning import begin
 from bharat.data.clock import OffsetClock
 from bharat.data.engine import EngineOptions, create_engine
-from bharat.data.statements import ORGANISATION_SETTING, PLATFORM_SETTING, bind, for_reading
+from bharat.data.statements import bind, for_reading
 from bharat.data.tenancy import scoped
 from bharat.data.types import Instant
 
@@ -45,7 +47,7 @@ class BharatDatabase:
         *,
         busy_timeout: timedelta = timedelta(seconds=5),
     ) -> None:
-        self.engine = create_engine(options)
+        self.engine = create_engine(options, autocommit=True)
         self.clock = clock or OffsetClock()
         self.dialect: Literal["sqlite", "postgresql"] = (
             "sqlite" if self.engine.dialect.name == "sqlite" else "postgresql"
@@ -59,9 +61,6 @@ class BharatDatabase:
         # Threads and greenlets that have a unit open. A second one inside would wait for a lock or a connection that
         # only they can give back.
         self._writing: set[int] = set()
-        self._reading = (
-            self.engine.execution_options(isolation_level="AUTOCOMMIT") if self.dialect == "postgresql" else self.engine
-        )
 
     def read(self, organisation_id: UUID | None) -> DatabaseReader:
         return DatabaseReader(self, organisation_id)
@@ -80,6 +79,7 @@ class BharatDatabase:
             with opened as (connection, at):
                 unit = DatabaseUnit(connection, organisation_id, actor, at)
                 yield unit
+                unit.flush()
         finally:
             self._writing.discard(here)
         callbacks = unit.callbacks
@@ -117,7 +117,7 @@ class BharatDatabase:
         bound = bind(prepared, organisation_id, parameters)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                with self._reading.connect() as connection:
+                with self.engine.connect() as connection:
                     return connection.execute(prepared, bound).all()
             except sa.exc.DBAPIError as error:
                 if error.connection_invalidated and attempt < _ATTEMPTS:
@@ -160,19 +160,12 @@ class BharatDatabase:
                 yield connection, at
 
     def _begin(self, organisation_id: UUID | None) -> tuple[sa.Connection, sa.RootTransaction, datetime]:
-        """Begin, say for whom and ask the time. The first statement also finds a dead connection, before anything was
-        written."""
-        settings = (
-            {"organisation": "", "platform": "on"}
-            if organisation_id is None
-            else {"organisation": str(organisation_id), "platform": ""}
-        )
+        """The first message also finds a dead connection, before anything was written."""
         for attempt in range(1, _ATTEMPTS + 1):
             connection = self.engine.connect()
             try:
                 transaction = connection.begin()
-                at = connection.execute(_SET, settings).one().at
-                return connection, transaction, at + self.clock.offset
+                return connection, transaction, begin(connection, organisation_id) + self.clock.offset
             except sa.exc.DBAPIError as error:
                 connection.close()
                 if error.connection_invalidated and attempt < _ATTEMPTS:
@@ -182,13 +175,6 @@ class BharatDatabase:
                 connection.close()
                 raise
         raise AssertionError("unreachable")
-
-
-_SET = sa.select(
-    sa.func.set_config(ORGANISATION_SETTING, sa.bindparam("organisation", type_=sa.Text), True),
-    sa.func.set_config(PLATFORM_SETTING, sa.bindparam("platform", type_=sa.Text), True),
-    sa.func.statement_timestamp(type_=Instant).label("at"),
-)
 
 
 class DatabaseReader:
@@ -215,10 +201,11 @@ class DatabaseReader:
 class DatabaseUnit:
     """See `bharat.contracts.database.Unit`."""
 
-    __slots__ = ("_connection", "actor", "at", "callbacks", "organisation_id", "woken")
+    __slots__ = ("_appended", "_connection", "actor", "at", "callbacks", "organisation_id", "woken")
 
     def __init__(self, connection: sa.Connection, organisation_id: UUID | None, actor: Actor, at: datetime) -> None:
         self._connection = connection
+        self._appended: list[tuple[sa.Table, Mapping[str, Any]]] = []
         self.at = at
         self.organisation_id = organisation_id
         self.actor = actor
@@ -226,8 +213,19 @@ class DatabaseUnit:
         self.woken: list[tuple[UUID, str, datetime | None]] = []
 
     def execute(self, statement: sa.Executable, parameters: Parameters | None = None) -> sa.CursorResult[Any]:
-        prepared = scoped(statement, platform=self.organisation_id is None)
-        return self._connection.execute(prepared, bind(prepared, self.organisation_id, parameters))
+        if self._appended:
+            self.flush()
+        return self._run(statement, parameters)
+
+    def append(self, table: sa.Table, row: Mapping[str, Any]) -> None:
+        self._appended.append((table, row))
+
+    def flush(self) -> None:
+        """Write the appended rows that wait."""
+        rows, self._appended = self._appended, []
+        together = self.organisation_id is not None and self._connection.dialect.name == "postgresql"
+        for statement, parameters in statements(rows, together=together):
+            self._run(statement, parameters)
 
     def rows(self, statement: sa.Executable, parameters: Parameters | None = None) -> Sequence[sa.Row[Any]]:
         return self.execute(statement, parameters).all()
@@ -241,8 +239,18 @@ class DatabaseUnit:
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """A nested transaction: an error inside it undoes only what was done inside it."""
+        self.flush()
         with self._connection.begin_nested():
-            yield
+            try:
+                yield
+                self.flush()
+            except BaseException:
+                self._appended.clear()
+                raise
+
+    def _run(self, statement: sa.Executable, parameters: Parameters | None) -> sa.CursorResult[Any]:
+        prepared = scoped(statement, platform=self.organisation_id is None)
+        return self._connection.execute(prepared, bind(prepared, self.organisation_id, parameters))
 
     def wake(self, job_id: UUID, queue: str, at: datetime | None) -> None:
         self.woken.append((job_id, queue, at))

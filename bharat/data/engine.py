@@ -13,6 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from bharat.contracts.errors import ConfigError
+from bharat.data.beginning import run_as_it_is
+from bharat.data.cooperative import connection_class
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,14 @@ def parse_url(text: str) -> sa.URL:
     raise ConfigError(f"database.url asks for {url.drivername!r}: Bharat runs on sqlite and postgresql")
 
 
-def create_engine(options: EngineOptions) -> sa.Engine:
-    """An engine whose connections are ready for Bharat. Nothing is opened yet."""
+def create_engine(options: EngineOptions, *, autocommit: bool = False) -> sa.Engine:
+    """An engine whose connections are ready for Bharat. Nothing is opened yet.
+
+    With `autocommit` PostgreSQL's connections, too, begin a transaction only where BEGIN is said; SQLite's always do so."""
     url = parse_url(options.url)
     if url.get_backend_name() == "sqlite":
         return _sqlite(url, options)
-    return _postgresql(url, options)
+    return _postgresql(url, options, autocommit)
 
 
 def _sqlite(url: sa.URL, options: EngineOptions) -> sa.Engine:
@@ -108,7 +112,7 @@ def _sqlite(url: sa.URL, options: EngineOptions) -> sa.Engine:
     return engine
 
 
-def _postgresql(url: sa.URL, options: EngineOptions) -> sa.Engine:
+def _postgresql(url: sa.URL, options: EngineOptions, autocommit: bool) -> sa.Engine:
     settings = [
         "-c timezone=UTC",
         f"-c statement_timeout={int(options.statement_timeout.total_seconds() * 1000)}",
@@ -124,6 +128,7 @@ def _postgresql(url: sa.URL, options: EngineOptions) -> sa.Engine:
         pool_timeout=options.pool_timeout.total_seconds(),
         pool_use_lifo=True,
         hide_parameters=True,
+        **({"isolation_level": "AUTOCOMMIT"} if autocommit else {}),
         connect_args={
             "connect_timeout": 5,
             "application_name": "bharat",
@@ -136,6 +141,12 @@ def _postgresql(url: sa.URL, options: EngineOptions) -> sa.Engine:
             "keepalives_count": 2,
         },
     )
+
+    @sa.event.listens_for(engine, "do_connect")
+    def connect(dialect: Any, record: Any, arguments: list[Any], keywords: Any) -> Any:
+        return connection_class().connect(*arguments, **keywords)
+
+    sa.event.listen(engine, "do_execute_no_params", run_as_it_is)
     _engines.add(engine)
     return engine
 

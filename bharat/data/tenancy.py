@@ -73,6 +73,16 @@ def carry_scope(statement: sa.Executable, derived: sa.Executable) -> None:
     _scopes[derived] = _scopes[statement]
 
 
+def joined_scope(parts: Iterable[sa.Executable], whole: sa.Executable) -> None:
+    """Say that `whole` names no tables but those of its parts, each of which is scoped for an organisation."""
+    scopes = [_scopes[part] for part in parts]
+    _scopes[whole] = Scope(
+        limited=any(scope.limited for scope in scopes),
+        platform_access=any(scope.platform_access for scope in scopes),
+        writes=any(scope.writes for scope in scopes),
+    )
+
+
 def scoped(statement: StatementT, *, platform: bool = False) -> StatementT:
     """Limit every organisation table in `statement`; return a copy to be run by a `Reader` or `Unit`.
 

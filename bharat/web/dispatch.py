@@ -105,6 +105,7 @@ class Endpoint:
         try:
             remembered = None if key is None else shared.idempotency.begin(request, key, raw)
             if remembered is not None:
+                request.finish()
                 self._replay(resp, remembered)
                 return
             # Encoded before the commit: an answer that can't be sent must not follow a change that was made.
@@ -112,8 +113,9 @@ class Endpoint:
             if key is not None:
                 headers = {name: answer.headers[name] for name in _REPLAYED_HEADERS if name in answer.headers}
                 kept = Remembered(self._status(answer), headers, answer.body or b"")
-                shared.idempotency.keep(request, key, kept)
-            request.finish()
+                shared.idempotency.keep(request, key, raw, kept)
+            else:
+                request.finish()
         except BaseException as error:
             request.abandon(error)
             raise

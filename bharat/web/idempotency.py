@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 from datetime import timedelta
 from http import HTTPStatus
-from uuid import UUID
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bharat.contracts.database import Database
 from bharat.contracts.errors import Conflict, Malformed, Problem
@@ -31,9 +30,9 @@ idempotency_keys = organisation_table(
     sa.Column("key", sa.String(255), nullable=False),
     sa.Column("fingerprint", sa.LargeBinary(32), nullable=False),
     sa.Column("expires_at", Instant, nullable=False),
-    sa.Column("status", sa.Integer),
-    sa.Column("headers", Document),
-    sa.Column("body", sa.LargeBinary),
+    sa.Column("status", sa.Integer, nullable=False),
+    sa.Column("headers", Document, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
     sa.PrimaryKeyConstraint("organisation_id", "user_id", "key"),
     sa.Index("ix_idempotency_keys_expires_at", "expires_at"),
     platform_access="The clock's sweep removes expired keys of all organisations.",
@@ -61,77 +60,89 @@ class Idempotency:
 
     def __init__(self, database: Database) -> None:
         table = idempotency_keys
-        on_postgresql = database.dialect == "postgresql"
+        self._locks = database.dialect == "postgresql"
+        mine = (table.c.user_id == sa.bindparam("by_user", type_=sa.Uuid)) & (
+            table.c.key == sa.bindparam("by_key", type_=sa.String)
+        )
+        kept = (table.c.fingerprint, table.c.status, table.c.headers, table.c.body, table.c.expires_at)
         # A repeat would wait for the first to finish. The lock, held to the end of the transaction and also behind
         # a transaction pooler, tells at once that it is still running. SQLite has one writer and needs none.
-        lock = sa.func.pg_try_advisory_xact_lock(sa.bindparam("lock", type_=sa.BigInteger))
-        self._lock = sa.select(lock) if on_postgresql else None
-        insert = (postgresql.insert if on_postgresql else sqlite.insert)(table).values(
-            user_id=sa.bindparam("by_user", type_=sa.Uuid),
-            key=sa.bindparam("by_key", type_=sa.String),
-            fingerprint=sa.bindparam("print", type_=sa.LargeBinary),
-            expires_at=sa.bindparam("until", type_=Instant),
+        free = (
+            sa.func.pg_try_advisory_xact_lock(sa.bindparam("lock", type_=sa.BigInteger)) if self._locks else sa.true()
         )
-        renewed = {name: insert.excluded[name] for name in ("fingerprint", "expires_at")}
-        self._claim = insert.on_conflict_do_update(
-            index_elements=["organisation_id", "user_id", "key"],
-            set_={**renewed, "status": None, "headers": None, "body": None},
-            where=table.c.expires_at < sa.bindparam("instant", type_=Instant),
-        ).returning(table.c.key)
-        mine = (table.c.user_id == sa.bindparam("by_user")) & (table.c.key == sa.bindparam("by_key"))
-        self._find = database.prepare(
-            sa.select(table.c.fingerprint, table.c.status, table.c.headers, table.c.body, table.c.expires_at).where(
-                mine
-            )
-        )
-        self._keep = table.update().where(mine)
+        asked = sa.select(free.label("free")).subquery("asked")
+        self._find = sa.select(asked.c.free, *kept).select_from(asked.outerjoin(table, mine))
+        self._forget = table.delete().where(mine)
 
     def begin(self, request: WebRequest, key: str, raw: bytes) -> Remembered | None:
-        """Claim the key in the request's unit and return `None`, or return the remembered answer.
+        """Take the key in the request's unit and return `None`, or return the remembered answer.
 
         Raises `Malformed` for a key that is none, `KeyReused` when it came with another request, `Conflict` while the
         first request with it still runs."""
         if not 1 <= len(key) <= 255 or not all("!" <= character <= "~" for character in key):
             raise Malformed("Idempotency-Key must be 1 to 255 printable ASCII characters without spaces.")
-        principal = request.principal
-        # What the caller may see is part of the question: an answer is not repeated to somebody who has since lost a role.
-        may = f"{principal.role.value} {sorted(map(str, principal.team_ids))} {sorted(principal.scopes or ())}"
-        fingerprint = hashlib.sha256(
-            b"\0".join((may.encode(), request.method.encode(), request.target.encode(), raw))
-        ).digest()
-        now = request.app.clock.now()
-        names = {"by_user": principal.user_id, "by_key": key}
-        lock = _lock_number(principal.organisation_id, principal.user_id, key)
-        free = self._lock is None or request.unit.scalar(self._lock, {"lock": lock})
-        claim = {**names, "print": fingerprint, "until": now + KEPT, "instant": now}
-        if free and request.unit.row(self._claim, claim) is not None:
+        names = _names(request, key)
+        found = request.unit.row(self._find, {**names, "lock": _lock_number(request, key)} if self._locks else names)
+        assert found is not None
+        expired = found.status is not None and found.expires_at < request.app.clock.now()
+        if found.status is None or expired:
+            if not found.free:
+                raise _still_running()
+            if expired:
+                request.unit.execute(self._forget, names)
             return None
-        conflict = Conflict("A request with this Idempotency-Key is still running.", headers={"Retry-After": "1"})
-        request.abandon(conflict)
-        found = request.app.database.read(principal.organisation_id).row(self._find, names)
-        if found is None or found.status is None:
-            raise conflict
-        if found.fingerprint != fingerprint:
+        if found.fingerprint != _fingerprint(request, raw):
             raise KeyReused(
                 "This Idempotency-Key was used for a request with another path, query or body, or before your permissions "
                 "changed; choose a new key."
             )
-        return Remembered(found.status, dict(found.headers or {}), found.body or b"")
+        return Remembered(found.status, dict(found.headers), found.body)
 
-    def keep(self, request: WebRequest, key: str, answer: Remembered) -> None:
-        """Store the answer in the request's unit, to be committed with the effect."""
-        request.unit.execute(
-            self._keep,
+    def keep(self, request: WebRequest, key: str, raw: bytes, answer: Remembered) -> None:
+        """End the request's unit with the answer stored in it. Raises `Conflict` when another request has stored one since
+        `begin`; nothing of this one is kept then."""
+        request.unit.append(
+            idempotency_keys,
             {
-                "by_user": request.principal.user_id,
-                "by_key": key,
+                "user_id": request.principal.user_id,
+                "key": key,
+                "fingerprint": _fingerprint(request, raw),
+                "expires_at": request.app.clock.now() + KEPT,
                 "status": answer.status,
                 "headers": answer.headers,
                 "body": answer.body,
             },
         )
+        try:
+            request.finish()
+        except sa.exc.IntegrityError as error:
+            # A statement sees what was committed before it began. Between that and its lock the first request can end.
+            if _constraint(error) == idempotency_keys.primary_key.name:
+                raise _still_running() from error
+            raise
 
 
-def _lock_number(organisation_id: UUID, user_id: UUID, key: str) -> int:
-    digest = hashlib.sha256(organisation_id.bytes + user_id.bytes + key.encode()).digest()
+def _names(request: WebRequest, key: str) -> dict[str, Any]:
+    return {"by_user": request.principal.user_id, "by_key": key}
+
+
+def _fingerprint(request: WebRequest, raw: bytes) -> bytes:
+    """What a repeat must share with the first. What the caller may see is part of it: an answer is not repeated to somebody who
+    has since lost a role."""
+    principal = request.principal
+    may = f"{principal.role.value} {sorted(map(str, principal.team_ids))} {sorted(principal.scopes or ())}"
+    return hashlib.sha256(b"\0".join((may.encode(), request.method.encode(), request.target.encode(), raw))).digest()
+
+
+def _still_running() -> Conflict:
+    return Conflict("A request with this Idempotency-Key is still running.", headers={"Retry-After": "1"})
+
+
+def _constraint(error: sa.exc.IntegrityError) -> str | None:
+    return getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+
+
+def _lock_number(request: WebRequest, key: str) -> int:
+    principal = request.principal
+    digest = hashlib.sha256(principal.organisation_id.bytes + principal.user_id.bytes + key.encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)

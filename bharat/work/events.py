@@ -18,7 +18,6 @@ from bharat.work.payload import checked
 from bharat.work.tables import events
 
 _TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
-_INSERT = events.insert()
 
 TOPIC = "events"
 emitted = Bell()
@@ -36,8 +35,8 @@ def emit(unit: Unit, type: str, subject_type: str, subject_id: UUID | None, data
         raise ValueError(f"{type[:100]!r} is not an event type: write it like 'deal.updated', up to 100 characters")
     event_id = new_id()
     actor = unit.actor
-    unit.execute(
-        _INSERT,
+    unit.append(
+        events,
         {
             "id": event_id,
             "type": type,

@@ -38,7 +38,7 @@ def enqueue(
     Raises `ValueError` for a payload that is not JSON or is too large, and for a naive `run_at`."""
     row = job_row(unit, spec, payload, run_at=run_at, unique_key=unique_key, priority=priority)
     if row["unique_key"] is None:
-        unit.execute(_INSERT, row)
+        unit.append(jobs, row)
     elif not _insert_alone(unit, row):
         return None
     job_id: UUID = row["id"]

@@ -10,13 +10,15 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
+from bharat.contracts.database import Reader
 from bharat.contracts.errors import Unavailable
 from bharat.contracts.principal import SYSTEM
 from bharat.data import BharatDatabase, new_id
 from bharat.data.clock import OffsetClock
 from bharat.data.engine import EngineOptions
+from bharat.data.tenancy import TenancyError
 from tests.data.conftest import Pair
-from tests.data.shop import customers, orders
+from tests.data.shop import customers, doors, orders
 
 NAMES = sa.select(customers.c.name).order_by(customers.c.name)
 
@@ -55,6 +57,76 @@ def test_a_unit_goes_on_after_a_violated_constraint_in_a_savepoint(
             unit.execute(customers.insert(), row)
         unit.execute(customers.insert(), {"id": new_id(), "name": "Bob"})
     assert names(database, organisation_id) == ["Ada", "Bob"]
+
+
+def appended(*rows: tuple[sa.Table, str]) -> list[tuple[sa.Table, dict[str, object]]]:
+    return [(table, {"id": new_id(), "code" if table is orders else "name": value}) for table, value in rows]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        appended((customers, "Ada")),
+        appended((customers, "Ada"), (orders, "A")),
+        appended((customers, "Ada"), (orders, "A"), (doors, "1")),
+        appended((customers, "Ada"), (orders, "A"), (customers, "Bob")),
+    ],
+)
+def test_appended_rows_are_there_for_the_next_statement_and_after_the_commit(
+    database: BharatDatabase, pair: Pair, rows: list[tuple[sa.Table, dict[str, object]]]
+) -> None:
+    def stored(reader: Reader) -> list[str]:
+        tables = ((customers, customers.c.name), (orders, orders.c.code), (doors, doors.c.name))
+        return [
+            row[0]
+            for table, shown in tables
+            for row in reader.rows(sa.select(shown).where(table.c.id.in_([given["id"] for _, given in rows])))
+        ]
+
+    expected = sorted(str(row.get("name") or row["code"]) for _, row in rows)
+    with pytest.raises(KeyError), database.write(pair.acme, SYSTEM) as unit:  # noqa: PT012
+        for table, row in rows:
+            unit.append(table, row)
+        assert sorted(stored(unit)) == expected
+        raise KeyError
+    assert stored(database.read(pair.acme)) == []
+    with database.write(pair.acme, SYSTEM) as unit:
+        for table, row in rows:
+            unit.append(table, row)
+    assert sorted(stored(database.read(pair.acme))) == expected
+    assert stored(database.read(pair.globex)) == []
+
+
+def test_a_savepoint_that_is_undone_takes_what_was_appended_in_it_along(
+    database: BharatDatabase, organisation_id: UUID
+) -> None:
+    with database.write(organisation_id, SYSTEM) as unit:
+        unit.append(customers, {"id": new_id(), "name": "before"})
+        with pytest.raises(KeyError), unit.savepoint():  # noqa: PT012
+            unit.append(customers, {"id": new_id(), "name": "undone"})
+            raise KeyError
+        with unit.savepoint():
+            unit.append(customers, {"id": new_id(), "name": "kept"})
+        unit.append(customers, {"id": new_id(), "name": "last"})
+    assert names(database, organisation_id) == ["before", "kept", "last"]
+
+
+def test_a_row_can_not_be_appended_for_another_organisation_or_for_none(database: BharatDatabase, pair: Pair) -> None:
+    with database.write(pair.acme, SYSTEM) as unit:
+        unit.append(customers, {"id": new_id(), "name": "mine", "organisation_id": pair.globex})
+        unit.append(orders, {"id": new_id(), "code": "mine", "organisation_id": pair.globex})
+    assert "mine" not in names(database, pair.globex)
+    with pytest.raises(TenancyError), database.write(None, SYSTEM) as unit:
+        unit.append(customers, {"id": new_id(), "name": "nobody's"})
+
+
+def test_a_constraint_violated_by_an_appended_row_undoes_the_unit(database: BharatDatabase, pair: Pair) -> None:
+    row = {"id": new_id(), "name": "Ada"}
+    with pytest.raises(sa.exc.IntegrityError), database.write(pair.acme, SYSTEM) as unit:  # noqa: PT012
+        unit.execute(customers.insert(), row)
+        unit.append(orders, {"id": new_id(), "code": "A"})
+        unit.append(customers, row)
+    assert "Ada" not in names(database, pair.acme)
 
 
 def test_an_error_does_not_repeat_the_values(database: BharatDatabase, organisation_id: UUID) -> None:

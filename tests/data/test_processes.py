@@ -35,6 +35,21 @@ def test_greenlets_that_yield_inside_a_unit_do_not_stop_each_other(database_opti
     assert printed == "101"
 
 
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_a_greenlet_waits_for_the_database_without_holding_up_others(
+    database_options: EngineOptions, pair: Pair
+) -> None:
+    seen = json.loads(output(start("cooperation", database_options.url, str(pair.acme))))
+    assert seen == {
+        "waits": True,
+        "gets the lock": "ended",
+        "closed": "OperationalError",
+        "terminated": "AdminShutdown",
+        "after time-outs": 1,
+        "class": "CooperativeConnection",
+    }
+
+
 def test_a_forked_child_uses_nothing_of_its_parents(database_options: EngineOptions, pair: Pair) -> None:
     seen = json.loads(output(start("forks", database_options.url, str(pair.acme))))
     assert seen["status"] == 0

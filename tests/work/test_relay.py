@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -134,8 +134,12 @@ def test_mutant_numbered_when_emitted_the_later_commit_is_missed(
 ) -> None:
     """Protected: an event gets its number in `Relay._publish_for`, not in `emit`."""
     sequence = itertools.count(1)
-    number = sa.bindparam(None, callable_=lambda: next(sequence), type_=sa.BigInteger, unique=True)
-    monkeypatch.setattr("bharat.work.events._INSERT", events.insert().values(number=number))
+    append = DatabaseUnit.append
+
+    def numbered(unit: DatabaseUnit, table: sa.Table, row: Mapping[str, Any]) -> None:
+        append(unit, table, {**row, "number": next(sequence)} if table is events else row)
+
+    monkeypatch.setattr(DatabaseUnit, "append", numbered)
     with pytest.raises(AssertionError):
         a_reader_misses_nothing_when_commits_overtake(database, organisation_id, Relay(database).publish)
 

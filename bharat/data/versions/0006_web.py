@@ -22,9 +22,9 @@ def upgrade() -> None:
         sa.Column("key", sa.String(255), nullable=False),
         sa.Column("fingerprint", sa.LargeBinary(32), nullable=False),
         sa.Column("expires_at", bharat.data.Instant(), nullable=False),
-        sa.Column("status", sa.Integer),
-        sa.Column("headers", bharat.data.Document),
-        sa.Column("body", sa.LargeBinary),
+        sa.Column("status", sa.Integer, nullable=False),
+        sa.Column("headers", bharat.data.Document, nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("organisation_id", "user_id", "key", name="pk_idempotency_keys"),
         sa.ForeignKeyConstraint(["organisation_id"], ["organisations.id"], name="fk_idempotency_keys_organisation_id"),
     )

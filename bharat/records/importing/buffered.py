@@ -20,6 +20,7 @@ from sqlalchemy.sql.dml import Insert
 
 from bharat.contracts.database import Parameters, Unit
 from bharat.contracts.principal import Actor
+from bharat.data.appending import row_insert
 
 
 class Refusal(Exception):
@@ -89,6 +90,9 @@ class BufferedUnit:
         self._answers.clear()
         self.run += 1
         return self._unit.execute(statement, parameters)
+
+    def append(self, table: sa.Table, row: Mapping[str, Any]) -> None:
+        self.execute(row_insert(table), row)
 
     def rows(self, statement: sa.Executable, parameters: Parameters | None = None) -> Sequence[sa.Row[Any]]:
         tables = _tables_of(statement)

@@ -39,8 +39,6 @@ stage_changes = organisation_table(
     append_only=True,
 )
 
-_INSERT = stage_changes.insert()
-
 
 def note_move(unit: Unit, deal: UUID, before: UUID | None, after: UUID) -> None:
     """Remember a move in the unit that makes it. `before` is `None` when the deal begins."""
@@ -53,4 +51,4 @@ def note_move(unit: Unit, deal: UUID, before: UUID | None, after: UUID) -> None:
         "actor_kind": unit.actor.kind.value,
         "actor_id": unit.actor.id,
     }
-    unit.execute(_INSERT, row)
+    unit.append(stage_changes, row)

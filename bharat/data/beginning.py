@@ -1,0 +1,40 @@
+"""How a transaction begins on PostgreSQL: one message begins it, says for whom, and asks the time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from bharat.data.statements import ORGANISATION_SETTING, PLATFORM_SETTING
+
+# What is written into it is an id, or nothing: several commands in one message take no parameters (PostgreSQL manual,
+# "Multiple Statements in a Simple Query").
+_MESSAGE = (
+    f"BEGIN; SELECT set_config('{ORGANISATION_SETTING}', '{{organisation}}', true), "
+    f"set_config('{PLATFORM_SETTING}', '{{platform}}', true), statement_timestamp()"
+)
+_AS_IT_IS = {"no_parameters": True}
+
+
+def begin(connection: sa.Connection, organisation_id: UUID | None) -> datetime:
+    """Begin for an organisation, or for the platform (`None`), on a connection in autocommit; the time on the database's
+    clock."""
+    message = (
+        _MESSAGE.format(organisation="", platform="on")
+        if organisation_id is None
+        else _MESSAGE.format(organisation=organisation_id, platform="")
+    )
+    at: datetime = connection.exec_driver_sql(message, execution_options=_AS_IT_IS).one()[2]
+    return at.astimezone(UTC)
+
+
+def run_as_it_is(cursor: Any, message: str, context: Any) -> bool:
+    """Run several commands in one message, for SQLAlchemy's event `do_execute_no_params`. The answer is that of the last one.
+    They can't be prepared together."""
+    cursor.execute(message, prepare=False)
+    while cursor.nextset():
+        pass
+    return True
