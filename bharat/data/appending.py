@@ -51,7 +51,7 @@ def _combined(shapes: tuple[Shape, ...]) -> sa.Select[Any]:
         for number, (table, columns) in enumerate(shapes)
     ]
     ctes = [insert.cte(f"appended_{number}") for number, insert in enumerate(inserts)]
-    found = sa.select(sa.literal_column("1")).add_cte(*ctes)
+    found: sa.Select[Any] = sa.select(sa.literal_column("1")).add_cte(*ctes)
     joined_scope(inserts, found)
     return found
 
