@@ -18,7 +18,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
 
 URL = os.environ["BENCH_DATABASE_URL"]
 KEY = os.environ["BENCH_KEY"].encode()
@@ -37,6 +37,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 metadata = sa.MetaData()
+Row = dict[str, Any]
 
 
 class Utc(sa.types.TypeDecorator[datetime]):
@@ -160,6 +161,10 @@ AFTER = contacts.c.id < sa.bindparam("after", type_=sa.Uuid)
 ONE = sa.select(*SHOWN).where(*THIS)
 PAGE = sa.select(*SHOWN).where(*FILTERS, *MINE).order_by(contacts.c.id.desc()).limit(ROWS)
 NEXT = PAGE.where(AFTER)
+BEGIN = (
+    "BEGIN; SELECT set_config('bharat.organisation', '{org}', true), set_config('bharat.platform', '', true), "
+    "statement_timestamp()"
+)
 SET = sa.select(
     sa.func.set_config("bharat.organisation", sa.bindparam("org_text", type_=sa.Text), True),
     sa.func.statement_timestamp(type_=Utc),
@@ -188,25 +193,46 @@ COMPANY = (
     )
     .with_for_update(read=True, key_share=True)
 )
-LOCK = sa.select(sa.func.pg_try_advisory_xact_lock(sa.bindparam("lock", type_=sa.BigInteger)))
-_claim: Any = (postgresql.insert if PG else sqlite.insert)(idempotency)
-CLAIM = _claim.on_conflict_do_update(
-    index_elements=["organisation_id", "user_id", "key"],
-    set_={
-        "fingerprint": _claim.excluded.fingerprint, "expires_at": _claim.excluded.expires_at, "status": None,
-        "headers": None, "body": None,
-    },
-    where=sa.and_(idempotency.c.expires_at < sa.bindparam("instant", type_=Utc), idempotency.c.organisation_id == ORG),
-).returning(idempotency.c.key)  # fmt: skip
-_remembered: list[Any] = [
-    idempotency.c.organisation_id == ORG,
-    idempotency.c.user_id == sa.bindparam("by_user", type_=sa.Uuid),
-    idempotency.c.key == sa.bindparam("by_key"),
-]
-FIND = sa.select(idempotency.c.fingerprint, idempotency.c.status, idempotency.c.headers, idempotency.c.body).where(
-    *_remembered, *GUARD
-)
-KEEP = idempotency.update().where(*_remembered)
+_free = sa.func.pg_try_advisory_xact_lock(sa.bindparam("lock", type_=sa.BigInteger)) if PG else sa.true()
+_asked = sa.select(_free.label("free")).subquery("asked")
+FIND = sa.select(
+    _asked.c.free, idempotency.c.fingerprint, idempotency.c.status, idempotency.c.headers, idempotency.c.body,
+    idempotency.c.expires_at,
+).select_from(
+    _asked.outerjoin(
+        idempotency,
+        sa.and_(
+            idempotency.c.user_id == sa.bindparam("by_user", type_=sa.Uuid),
+            idempotency.c.key == sa.bindparam("by_key"),
+            idempotency.c.organisation_id == ORG,
+        ),
+    )
+)  # fmt: skip
+
+
+def _all_of(*tables: sa.Table) -> sa.Select[Any]:
+    """One statement that inserts a row into each table, from parameters called after table and column."""
+    inserts = [
+        each.insert().values(
+            {column.name: sa.bindparam(f"{each.name}_{column.name}", type_=column.type) for column in each.c}
+        )
+        for each in tables
+    ]
+    return sa.select(sa.literal_column("1")).add_cte(*(insert.cte(f"to_{n}") for n, insert in enumerate(inserts)))
+
+
+_TOLD = _all_of(audit, events)
+_TOLD_AND_KEPT = _all_of(audit, events, idempotency)
+
+
+def ends(entry: Row, event: Row, kept: Row | None) -> list[tuple[Any, Row]]:
+    """The statements that write what a create causes: audit entry, event and the answer to remember."""
+    rows = [(audit, entry), (events, event), *([] if kept is None else [(idempotency, kept)])]
+    if not PG:
+        return [(each.insert(), row) for each, row in rows]
+    parameters = {f"{each.name}_{name}": value for each, row in rows for name, value in row.items()}
+    return [(_TOLD if kept is None else _TOLD_AND_KEPT, parameters)]
+
 
 encode = msgspec.json.Encoder(decimal_format="string").encode
 
@@ -320,22 +346,30 @@ def lock_of(caller: Caller, key: str) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
-def claim_of(caller: Caller, key: str, fingerprint: bytes, at: datetime) -> dict[str, Any]:
+def question_of(caller: Caller, key: str) -> Row:
+    """The parameters of `FIND`."""
     if not _KEY_FORM.fullmatch(key):
         raise Refused(400, "Idempotency-Key must be 1 to 255 printable characters")
-    return {
-        "organisation_id": caller.org, "user_id": caller.user, "key": key, "fingerprint": fingerprint,
-        "expires_at": at + timedelta(hours=24), "instant": at, "org": caller.org,
-    }  # fmt: skip
+    lock = {"lock": lock_of(caller, key)} if PG else {}
+    return {"by_user": caller.user, "by_key": key, "org": caller.org, **lock}
 
 
-def remembered(found: Any, fingerprint: bytes) -> Remembered:
-    """What to answer when a key could not be claimed."""
-    if found is None or found.status is None:
-        raise Refused(409, "A request with this Idempotency-Key is still running.")
+def remembered(found: Any, fingerprint: bytes) -> Remembered | None:
+    """What the key was answered before, if it was."""
+    if found.status is None:
+        if not found.free:
+            raise Refused(409, "A request with this Idempotency-Key is still running.")
+        return None
     if found.fingerprint != fingerprint:
         raise Refused(422, "This Idempotency-Key was used for another request.")
     return Remembered(found.status, found.headers, found.body)
+
+
+def kept_of(caller: Caller, key: str, fingerprint: bytes, answer: Remembered, at: datetime) -> Row:
+    return {
+        "organisation_id": caller.org, "user_id": caller.user, "key": key, "fingerprint": fingerprint,
+        "expires_at": at + timedelta(hours=24), **answer._asdict(),
+    }  # fmt: skip
 
 
 def record_of(body: Any, caller: Caller, team: UUID | None, at: datetime) -> dict[str, Any]:

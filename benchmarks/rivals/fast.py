@@ -60,16 +60,17 @@ class Page(BaseModel):
 class Create(Protocol):
     async def __call__(
         self, caller: Caller, body: NewContact, key: str | None, fingerprint: bytes, request_id: str
-    ) -> Remembered | None: ...
+    ) -> tuple[Remembered, bool]:
+        """The answer, and whether the key was answered before."""
+        ...
 
 
 class Store(Protocol):
-    """The four things that a store does; a module each."""
+    """What a store does; a module each."""
 
     async def authenticate(self, header: str | None, verb: str) -> Caller: ...
     async def one(self, caller: Caller, id: UUID) -> Any: ...
     async def page(self, continued: bool, values: dict[str, Any]) -> list[Any]: ...
-    async def remembered(self, caller: Caller, key: str) -> Any: ...
 
     create: Create
 
@@ -155,10 +156,6 @@ async def create_contact(
     fingerprint = b""
     if idempotency_key is not None:
         fingerprint = crm.fingerprint_of(request.url.path, await request.body())
-    answer = await store.create(caller, body, idempotency_key, fingerprint, request.scope["request_id"])
-    if answer is not None:
-        return Response(answer.body, answer.status, answer.headers, "application/json")
-    assert idempotency_key is not None
-    answer = crm.remembered(await store.remembered(caller, idempotency_key), fingerprint)
-    headers = {**answer.headers, "Idempotency-Replayed": "true"}
+    answer, replayed = await store.create(caller, body, idempotency_key, fingerprint, request.scope["request_id"])
+    headers = {**answer.headers, "Idempotency-Replayed": "true"} if replayed else answer.headers
     return Response(answer.body, answer.status, headers, "application/json")

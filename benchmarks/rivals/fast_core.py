@@ -49,21 +49,16 @@ class CoreStore:
         found: list[Any] = await _read(crm.NEXT if continued else crm.PAGE, values)
         return found
 
-    async def remembered(self, caller: Caller, key: str) -> Any:
-        rows = await _read(crm.FIND, {"by_user": caller.user, "by_key": key, **caller.scope})
-        return rows[0] if rows else None
-
     async def create(
         self, caller: Caller, body: Any, key: str | None, fingerprint: bytes, request_id: str
-    ) -> Remembered | None:
+    ) -> tuple[Remembered, bool]:
         async with _transaction(caller.org) as (connection, at):
             run = connection.execute
             if key is not None:
-                claim = crm.claim_of(caller, key, fingerprint, at)
-                if PG and not (await run(crm.LOCK, {"lock": crm.lock_of(caller, key)})).scalar():
-                    return None
-                if (await run(crm.CLAIM, claim)).first() is None:
-                    return None
+                found = (await run(crm.FIND, crm.question_of(caller, key))).one()
+                answer = crm.remembered(found, fingerprint)
+                if answer is not None:
+                    return answer, True
             team, required = (await run(crm.BEFORE, caller.scope)).one()
             if required:
                 raise Refused(422, "The organisation requires custom fields.")
@@ -73,13 +68,11 @@ class CoreStore:
             record = crm.record_of(body, caller, team, at)
             await run(crm.contacts.insert(), crm.row_of(record, caller))
             entry, event = crm.told_of(record, caller, request_id)
-            await run(crm.audit.insert(), entry)
-            await run(crm.events.insert(), event)
             answer = Remembered(201, crm.answer_headers(record), crm.encode(record))
-            if key is not None:
-                kept = {"org": caller.org, "by_user": caller.user, "by_key": key, **answer._asdict()}
-                await run(crm.KEEP, kept)
-            return answer
+            kept = None if key is None else crm.kept_of(caller, key, fingerprint, answer, at)
+            for statement, parameters in crm.ends(entry, event, kept):
+                await run(statement, parameters)
+            return answer, False
 
 
 store = CoreStore()

@@ -33,6 +33,10 @@ class Event(Base):
     __table__ = crm.events
 
 
+class IdempotencyKey(Base):
+    __table__ = crm.idempotency
+
+
 _readers = async_sessionmaker(reading, expire_on_commit=False)
 _writers = async_sessionmaker(writing, expire_on_commit=False)
 _ONE = sa.select(Contact).where(*crm.THIS)
@@ -69,21 +73,16 @@ class OrmStore:
         async with _readers() as session:
             return list((await session.scalars(_NEXT if continued else _PAGE, values)).all())
 
-    async def remembered(self, caller: Caller, key: str) -> Any:
-        async with _readers() as session:
-            return (await session.execute(crm.FIND, {"by_user": caller.user, "by_key": key, **caller.scope})).first()
-
     async def create(
         self, caller: Caller, body: Any, key: str | None, fingerprint: bytes, request_id: str
-    ) -> Remembered | None:
+    ) -> tuple[Remembered, bool]:
         async with _transaction(caller.org) as (session, at):
             run = session.execute
             if key is not None:
-                claim = crm.claim_of(caller, key, fingerprint, at)
-                if PG and not (await run(crm.LOCK, {"lock": crm.lock_of(caller, key)})).scalar():
-                    return None
-                if (await run(crm.CLAIM, claim)).first() is None:
-                    return None
+                found = (await run(crm.FIND, crm.question_of(caller, key))).one()
+                answer = crm.remembered(found, fingerprint)
+                if answer is not None:
+                    return answer, True
             team, required = (await run(crm.BEFORE, caller.scope)).one()
             if required:
                 raise Refused(422, "The organisation requires custom fields.")
@@ -95,13 +94,10 @@ class OrmStore:
             entry, event = crm.told_of(record, caller, request_id)
             session.add(AuditEntry(**entry))
             session.add(Event(**event))
-            await session.flush()
             answer = Remembered(201, crm.answer_headers(record), crm.encode(record))
             if key is not None:
-                mine = {"org": caller.org, "by_user": caller.user, "by_key": key}
-                keep = crm.KEEP.values(**answer._asdict())
-                await (await session.connection()).execute(keep, mine)
-            return answer
+                session.add(IdempotencyKey(**crm.kept_of(caller, key, fingerprint, answer, at)))
+            return answer, False
 
 
 store = OrmStore()

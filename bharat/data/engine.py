@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -49,6 +51,19 @@ def parse_url(text: str) -> sa.URL:
     raise ConfigError(f"database.url asks for {url.drivername!r}: Bharat runs on sqlite and postgresql")
 
 
+def _written(value: Any) -> str:
+    return _encoder.encode(value).decode()
+
+
+def _refused(value: Any) -> Any:
+    raise TypeError(f"a document holds JSON values, not {type(value).__name__}")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_refused)
+_DOCUMENTS: Mapping[str, Any] = {"json_serializer": _written, "json_deserializer": msgspec.json.decode}
+"""JSON columns, some six of which a change writes: a fifth of what the standard library takes."""
+
+
 def create_engine(options: EngineOptions, *, autocommit: bool = False) -> sa.Engine:
     """An engine whose connections are ready for Bharat. Nothing is opened yet.
 
@@ -81,6 +96,7 @@ def _sqlite(url: sa.URL, options: EngineOptions) -> sa.Engine:
         # A greenlet may give a connection back on another OS thread than it came from; the pool never shares one.
         connect_args={"check_same_thread": False, "timeout": 5},
         hide_parameters=True,
+        **_DOCUMENTS,
     )
 
     opened_by: list[int] = []
@@ -128,6 +144,7 @@ def _postgresql(url: sa.URL, options: EngineOptions, autocommit: bool) -> sa.Eng
         pool_timeout=options.pool_timeout.total_seconds(),
         pool_use_lifo=True,
         hide_parameters=True,
+        **_DOCUMENTS,
         **({"isolation_level": "AUTOCOMMIT"} if autocommit else {}),
         connect_args={
             "connect_timeout": 5,

@@ -134,9 +134,9 @@ class IdempotencyKey(models.Model):
     key = models.CharField(max_length=255)
     fingerprint = models.BinaryField()
     expires_at = models.DateTimeField()
-    status = models.IntegerField(null=True)
-    headers = models.JSONField(null=True)
-    body = models.BinaryField(null=True)
+    status = models.IntegerField()
+    headers = models.JSONField()
+    body = models.BinaryField()
 
     class Meta:
         managed = False

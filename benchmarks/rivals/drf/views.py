@@ -19,14 +19,6 @@ from benchmarks.rivals.crm import Caller, Refused, Remembered
 from benchmarks.rivals.drf.models import AuditEntry, Company, Contact, CustomField, Event, IdempotencyKey, User
 from benchmarks.rivals.drf.serializers import ContactSerializer, NewContactSerializer
 
-CLAIM = """
-    INSERT INTO idempotency_keys AS mine (organisation_id, user_id, key, fingerprint, expires_at)
-    VALUES (%s, %s, %s, %s, %s)
-    ON CONFLICT (organisation_id, user_id, key) DO UPDATE
-    SET fingerprint = excluded.fingerprint, expires_at = excluded.expires_at, status = NULL, headers = NULL, body = NULL
-    WHERE mine.expires_at < %s RETURNING key
-"""
-
 
 class ScopedView(APIView):
     """One transaction a request, as with ATOMIC_REQUESTS: row-level security needs the organisation set in it.
@@ -84,35 +76,31 @@ class ContactsView(ScopedView):
         return Response({"items": ContactSerializer(rows, many=True).data, "next_cursor": following})
 
     def post(self, request: Any) -> Any:
-        caller = self.caller
         raw = request._request.body
         body = NewContactSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         key = request.headers.get("Idempotency-Key")
         fingerprint = b"" if key is None else crm.fingerprint_of(request.path, raw)
-        if key is None or self._claimed(key, fingerprint):
-            answer = self._create(SimpleNamespace(**body.validated_data), key)
-            headers = answer.headers
-        else:
-            mine = IdempotencyKey.objects.filter(organisation_id=caller.org, user_id=caller.user, key=key)
-            answer = crm.remembered(mine.first(), fingerprint)
-            headers = {**answer.headers, "Idempotency-Replayed": "true"}
+        answer = None if key is None else self._remembered(key, fingerprint)
+        replayed = answer is not None
+        if answer is None:
+            answer = self._create(SimpleNamespace(**body.validated_data), key, fingerprint)
+        headers = {**answer.headers, "Idempotency-Replayed": "true"} if replayed else answer.headers
         return HttpResponse(bytes(answer.body), "application/json", answer.status, headers=headers)
 
-    def _claimed(self, key: str, fingerprint: bytes) -> bool:
-        caller, now = self.caller, timezone.now()
-        claim = crm.claim_of(caller, key, fingerprint, now)
-        ids = (caller.org, caller.user) if connection.vendor == "postgresql" else (caller.org.hex, caller.user.hex)
-        instants = [connection.ops.adapt_datetimefield_value(value) for value in (claim["expires_at"], now)]
-        with connection.cursor() as cursor:
-            if connection.vendor == "postgresql":
-                cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [crm.lock_of(caller, key)])
-                if not cursor.fetchone()[0]:
-                    return False
-            cursor.execute(CLAIM, [*ids, key, fingerprint, *instants])
-            return cursor.fetchone() is not None
+    def _remembered(self, key: str, fingerprint: bytes) -> Remembered | None:
+        question = crm.question_of(self.caller, key)
+        free = True
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [question["lock"]])
+                free = cursor.fetchone()[0]
+        found = IdempotencyKey.objects.filter(
+            organisation_id=self.caller.org, user_id=self.caller.user, key=key
+        ).first()
+        return crm.remembered(found or SimpleNamespace(status=None, free=free), fingerprint)
 
-    def _create(self, body: Any, key: str | None) -> Remembered:
+    def _create(self, body: Any, key: str | None, fingerprint: bytes) -> Remembered:
         caller = self.caller
         required = CustomField.objects.filter(
             organisation_id=caller.org, record_type="contact", required=True, deleted_at=None
@@ -131,6 +119,5 @@ class ContactsView(ScopedView):
         rendered = self.request.accepted_renderer.render(ContactSerializer(contact).data)
         answer = Remembered(201, crm.answer_headers(record), rendered)
         if key is not None:
-            mine = IdempotencyKey.objects.filter(organisation_id=caller.org, user_id=caller.user, key=key)
-            mine.update(**answer._asdict())
+            IdempotencyKey.objects.create(**crm.kept_of(caller, key, fingerprint, answer, record["created_at"]))
         return answer
