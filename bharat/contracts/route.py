@@ -122,7 +122,7 @@ class Request(Protocol):
 
     @property
     def reader(self) -> Reader:
-        """Reads for the principal's organisation."""
+        """Reads for the principal's organisation; while the unit of work is open, in it, so that its own writes are seen."""
         ...
 
     @property
