@@ -161,7 +161,9 @@ class Route:
 
     `body` and `query` are msgspec Structs with `forbid_unknown_fields=True` (or `Stream` for a body); `returns` the type
     the handler returns (`None`: 204), used for the OpenAPI document. `replays=False` exempts a POST from
-    `Idempotency-Key` because its answer carries a secret that must not be stored; the reason stands in `summary`'s docs."""
+    `Idempotency-Key` because its answer carries a secret that must not be stored; the reason stands in `summary`'s docs. One
+    whose body or answer is a `Stream` takes none either. Chunks are for routes that return a `Stream`: those of another can't be
+    remembered with a key."""
 
     method: Method
     path: str
