@@ -122,7 +122,7 @@ class Request(Protocol):
 
     @property
     def reader(self) -> Reader:
-        """Reads for the principal's organisation."""
+        """Reads for the principal's organisation; while the unit of work is open, in it, so that its own writes are seen."""
         ...
 
     @property
@@ -161,7 +161,9 @@ class Route:
 
     `body` and `query` are msgspec Structs with `forbid_unknown_fields=True` (or `Stream` for a body); `returns` the type
     the handler returns (`None`: 204), used for the OpenAPI document. `replays=False` exempts a POST from
-    `Idempotency-Key` because its answer carries a secret that must not be stored; the reason stands in `summary`'s docs."""
+    `Idempotency-Key` because its answer carries a secret that must not be stored; the reason stands in `summary`'s docs. One
+    whose body or answer is a `Stream` takes none either. Chunks are for routes that return a `Stream`: those of another can't be
+    remembered with a key."""
 
     method: Method
     path: str

@@ -53,7 +53,8 @@ class Writer:
         self._lookups = lookups
         self._dependents = dependents
         table = resource.table
-        self._insert = table.insert()
+        self.insert = table.insert()
+        """What writes a new record's row; nobody asks for its result, so an import may put it off."""
         self._update = table.update().where(
             table.c.id == sa.bindparam("ID", type_=sa.Uuid),
             table.c.version == sa.bindparam("VERSION", type_=sa.Integer),
@@ -103,7 +104,7 @@ class Writer:
             "updated_by": by, "deleted_at": None,
         }  # fmt: skip
         self._check_required(record)
-        self._execute(unit, self._insert, {**record, **resource.derived(record)})
+        self._execute(unit, self.insert, {**record, **resource.derived(record)})
         self._told(unit, "created", record, {name: [None, value] for name, value in self._audited(record).items()})
         self._rules(unit, principal, "create", id, None, record, resource.type.after_save)
         return {name: record[name] for name in resource.names}

@@ -17,7 +17,7 @@ from bharat.contracts.route import Cookie, Needs, Public, Response, Route, Strea
 from bharat.web.callers import SAFE_METHODS, Authenticator, authenticate, cookie_name, refuse_foreign_origin
 from bharat.web.deadline import in_time
 from bharat.web.decode import BodyDecoder, decode_query
-from bharat.web.idempotency import Idempotency, Remembered
+from bharat.web.idempotency import Idempotency, Remembered, takes_key
 from bharat.web.request import Network, WebRequest, body_of, read_body
 
 JSON = "application/json"
@@ -78,7 +78,7 @@ class Endpoint:
         self._max_body = route.max_bytes or dispatcher.options.max_body
         takes_query = any(parameter.location == "query" for parameter in route.parameters)
         self._parses_query = route.query is not None or not takes_query
-        self._may_replay = route.method == "POST" and route.replays and self._streamed is None
+        self._takes_key = takes_key(route)
 
     def respond(self, req: falcon.Request, resp: falcon.Response, **path: Any) -> None:
         shared = self._shared
@@ -99,7 +99,7 @@ class Endpoint:
         elif self._streamed is not None:
             self._check_stream(req, self._streamed)
             request.max_bytes = self._streamed.max_bytes
-        key = req.get_header("Idempotency-Key") if self._may_replay and request.caller is not None else None
+        key = req.get_header("Idempotency-Key") if self._takes_key and request.caller is not None else None
         if self._route.before is not None:
             self._route.before(request)
         try:
@@ -110,10 +110,8 @@ class Endpoint:
                 return
             # Encoded before the commit: an answer that can't be sent must not follow a change that was made.
             answer = self._encoded(self._handler(request))
-            if key is not None:
-                headers = {name: answer.headers[name] for name in _REPLAYED_HEADERS if name in answer.headers}
-                kept = Remembered(self._status(answer), headers, answer.body or b"")
-                shared.idempotency.keep(request, key, raw, kept)
+            if key is not None and answer.chunks is None:
+                shared.idempotency.keep(request, key, raw, self._kept(answer))
             else:
                 request.finish()
         except BaseException as error:
@@ -158,12 +156,16 @@ class Endpoint:
         if stream.max_bytes is not None and (req.content_length or 0) > stream.max_bytes:
             raise TooLarge(f"The content is larger than the {stream.max_bytes} bytes this endpoint takes.")
 
+    def _kept(self, answer: Response) -> Remembered:
+        headers = {name: answer.headers[name] for name in _REPLAYED_HEADERS if name in answer.headers}
+        return Remembered(self._status(answer), headers, self._content_type(answer), answer.body or b"")
+
     @staticmethod
     def _replay(resp: falcon.Response, remembered: Remembered) -> None:
         resp.status = remembered.status
         resp.set_headers({**remembered.headers, "Idempotency-Replayed": "true"})
-        if remembered.status != 204:
-            resp.content_type = JSON
+        if remembered.content_type is not None:
+            resp.content_type = remembered.content_type
             resp.data = remembered.body
 
     def _encoded(self, answer: Any) -> Response:
@@ -176,7 +178,7 @@ class Endpoint:
         return response
 
     def _send(self, resp: falcon.Response, answer: Response) -> None:
-        resp.status = status = self._status(answer)
+        resp.status = self._status(answer)
         for name, value in answer.headers.items():
             resp.set_header(name, value)
         for cookie in answer.cookies:
@@ -184,9 +186,15 @@ class Endpoint:
         if answer.chunks is not None:
             resp.content_type = answer.content_type or "application/octet-stream"
             resp.stream = answer.chunks
-        elif status not in (204, 304) and answer.body is not None:
-            resp.content_type = answer.content_type or JSON
+        elif (content_type := self._content_type(answer)) is not None:
+            resp.content_type = content_type
             resp.data = answer.body
+
+    def _content_type(self, answer: Response) -> str | None:
+        """That of an answer in one piece; `None` for one without a body."""
+        if answer.body is None or self._status(answer) in (204, 304):
+            return None
+        return answer.content_type or JSON
 
     def _status(self, response: Response) -> int:
         return response.status or (self._route.status if self._route.returns is not None else 204)

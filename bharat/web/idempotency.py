@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from bharat.contracts.database import Database
 from bharat.contracts.errors import Conflict, Malformed, Problem
+from bharat.contracts.route import Public, Route, Stream
 from bharat.data.tables import core_metadata, organisation_table
 from bharat.data.types import Document, Instant
 from bharat.web.request import WebRequest
@@ -32,6 +33,8 @@ idempotency_keys = organisation_table(
     sa.Column("expires_at", Instant, nullable=False),
     sa.Column("status", sa.Integer, nullable=False),
     sa.Column("headers", Document, nullable=False),
+    # None for an answer without a body.
+    sa.Column("content_type", sa.String(255)),
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.PrimaryKeyConstraint("organisation_id", "user_id", "key"),
     sa.Index("ix_idempotency_keys_expires_at", "expires_at"),
@@ -52,7 +55,15 @@ class Remembered(msgspec.Struct, frozen=True):
 
     status: int
     headers: dict[str, str]
+    content_type: str | None
     body: bytes
+
+
+def takes_key(route: Route) -> bool:
+    """Whether a request to this route may bring a key. Not where bodies are streamed: what came can't be told from what came before,
+    and what went is not there any more to be sent again."""
+    streams = isinstance(route.body, Stream) or isinstance(route.returns, Stream)
+    return route.method == "POST" and route.replays and not streams and not isinstance(route.access, Public)
 
 
 class Idempotency:
@@ -64,7 +75,14 @@ class Idempotency:
         mine = (table.c.user_id == sa.bindparam("by_user", type_=sa.Uuid)) & (
             table.c.key == sa.bindparam("by_key", type_=sa.String)
         )
-        kept = (table.c.fingerprint, table.c.status, table.c.headers, table.c.body, table.c.expires_at)
+        kept = (
+            table.c.fingerprint,
+            table.c.status,
+            table.c.headers,
+            table.c.content_type,
+            table.c.body,
+            table.c.expires_at,
+        )
         # A repeat would wait for the first to finish. The lock, held to the end of the transaction and also behind
         # a transaction pooler, tells at once that it is still running. SQLite has one writer and needs none.
         free = (
@@ -96,7 +114,7 @@ class Idempotency:
                 "This Idempotency-Key was used for a request with another path, query or body, or before your permissions "
                 "changed; choose a new key."
             )
-        return Remembered(found.status, dict(found.headers), found.body)
+        return Remembered(found.status, dict(found.headers), found.content_type, found.body)
 
     def keep(self, request: WebRequest, key: str, raw: bytes, answer: Remembered) -> None:
         """End the request's unit with the answer stored in it. Raises `Conflict` when another request has stored one since
@@ -110,6 +128,7 @@ class Idempotency:
                 "expires_at": request.app.clock.now() + KEPT,
                 "status": answer.status,
                 "headers": answer.headers,
+                "content_type": answer.content_type,
                 "body": answer.body,
             },
         )

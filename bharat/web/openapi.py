@@ -11,6 +11,7 @@ import msgspec
 
 from bharat.contracts.phrasing import END
 from bharat.contracts.route import Authenticated, Needs, Public, Route, Stream
+from bharat.web.idempotency import takes_key
 from bharat.web.problems import CONTENT_TYPE, ProblemBody
 
 JSON = "application/json"
@@ -145,7 +146,7 @@ def _declared(route: Route) -> list[dict[str, Any]]:
         }
         for parameter in route.parameters
     ]
-    if _may_replay(route):
+    if takes_key(route):
         found.append(
             {
                 "name": "Idempotency-Key",
@@ -156,11 +157,6 @@ def _declared(route: Route) -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-def _may_replay(route: Route) -> bool:
-    plain = not isinstance(route.access, Public) and not isinstance(route.body, Stream)
-    return route.method == "POST" and route.replays and plain
 
 
 def _responses(route: Route, schemas: Mapping[int, Any]) -> dict[str, Any]:
@@ -189,7 +185,7 @@ def _error_statuses(route: Route) -> set[int]:
         found.add(404)
     if route.body is not None:
         found |= {413, 415, 422}
-    if _may_replay(route):
+    if takes_key(route):
         found |= {409, 422}
     return found
 

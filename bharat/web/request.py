@@ -6,11 +6,13 @@ import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
+from uuid import UUID
 
 import falcon
+import sqlalchemy as sa
 
 from bharat.contracts.application import Application
-from bharat.contracts.database import Reader, Unit
+from bharat.contracts.database import Parameters, Reader, Unit
 from bharat.contracts.errors import Malformed, TooLarge, Unauthenticated
 from bharat.contracts.principal import Actor, ActorKind, Principal
 from bharat.contracts.storage import CHUNK_SIZE
@@ -70,7 +72,8 @@ class WebRequest:
     @property
     def reader(self) -> Reader:
         if self._reader is None:
-            self._reader = self.app.database.read(self.caller.organisation_id if self.caller else None)
+            outside = self.app.database.read(self.caller.organisation_id if self.caller else None)
+            self._reader = RequestReader(self, outside)
         return self._reader
 
     @property
@@ -82,6 +85,11 @@ class WebRequest:
             actor = caller.actor if caller else Actor(ActorKind.SYSTEM, None, self.id)
             self._opened = self.app.database.write(caller.organisation_id if caller else None, actor)
             self._unit = self._opened.__enter__()
+        return self._unit
+
+    @property
+    def open_unit(self) -> Unit | None:
+        """The unit of work, where it has been begun and not ended."""
         return self._unit
 
     def finish(self) -> None:
@@ -115,6 +123,34 @@ class WebRequest:
         announced = self._req.content_length
         if announced is not None and received < announced:
             raise Malformed("The body ended before all of it arrived.")
+
+
+class RequestReader:
+    """Reads in the request's unit of work while it is open: what the request has written is seen, and it takes one connection, not
+    two, of which the second may be one that only other requests like it could give back."""
+
+    __slots__ = ("_outside", "_request")
+
+    def __init__(self, request: WebRequest, outside: Reader) -> None:
+        self._request = request
+        self._outside = outside
+
+    @property
+    def organisation_id(self) -> UUID | None:
+        return self._outside.organisation_id
+
+    @property
+    def within(self) -> Reader:
+        return self._request.open_unit or self._outside
+
+    def rows(self, statement: sa.Executable, parameters: Parameters | None = None) -> Sequence[sa.Row[Any]]:
+        return self.within.rows(statement, parameters)
+
+    def row(self, statement: sa.Executable, parameters: Parameters | None = None) -> sa.Row[Any] | None:
+        return self.within.row(statement, parameters)
+
+    def scalar(self, statement: sa.Executable, parameters: Parameters | None = None) -> Any:
+        return self.within.scalar(statement, parameters)
 
 
 def body_of(req: falcon.Request) -> Any:

@@ -27,8 +27,8 @@ emitted = Bell()
 def emit(unit: Unit, type: str, subject_type: str, subject_id: UUID | None, data: Mapping[str, Any]) -> UUID:
     """Write an event of the unit's organisation, to be published once the unit has committed; its id.
 
-    `type` is like `deal.updated`, `subject_type` like `deal`. Events of one process are published in the order of these
-    calls, as far as their units have committed. Raises `ValueError` for another form of type and for data that is not JSON."""
+    `type` is like `deal.updated`, `subject_type` like `deal`. Events are published in the order in which the
+    database wrote them, as far as their units have committed: those of one unit in the order of these calls. Raises `ValueError` for another form of type and for data that is not JSON."""
     if unit.organisation_id is None:
         raise TenancyError("an event belongs to an organisation: open the unit for one")
     if not _TYPE.fullmatch(type) or len(type) > 100:

@@ -3,6 +3,9 @@
 A number drawn when an event is written could become visible before a lower one whose transaction is still open, and a
 reader who asks "after number N" would miss that one for good. So an event gets its number after its commit, under the lock
 of its organisation's counter, and numbers become visible in their order. Any number of relays may run.
+
+Their order is that in which the database wrote them (`events.written`), not that of the ids, which each node's own clock makes: two
+changes of one record are written one after the other under its row's lock, so an update follows its create.
 """
 
 from __future__ import annotations
@@ -35,7 +38,8 @@ Listener = Callable[[Event], None]
 _WHOSE = sa.select(events.c.organisation_id).where(events.c.number.is_(None)).distinct()
 _LOCKED_COUNTER = sa.select(event_counters.c.last_number).with_for_update()
 _FIRST_COUNTER = event_counters.insert().values(last_number=0)
-_UNPUBLISHED = sa.select(events).where(events.c.number.is_(None)).order_by(events.c.id).limit(BATCH)
+_ORDER = (events.c.written, events.c.id)
+_UNPUBLISHED = sa.select(events).where(events.c.number.is_(None)).order_by(*_ORDER).limit(BATCH)
 _PUBLISH = (
     events.update()
     .where(events.c.id == sa.bindparam("event"))

@@ -85,9 +85,12 @@ events = organisation_table(
     sa.Column("request_id", sa.String(64)),
     sa.Column("occurred_at", Instant, nullable=False),
     sa.Column("published_at", Instant),
+    # The order of writing. PostgreSQL's migration makes it an identity: nobody gives it, and it rises whatever the nodes' clocks
+    # say. SQLite leaves it empty: one machine has one clock, that of the ids.
+    sa.Column("written", sa.BigInteger),
     sa.UniqueConstraint("organisation_id", "number"),
     sa.Index(
-        "ix_events_unpublished", "organisation_id", "id",
+        "ix_events_unpublished", "organisation_id", "written", "id",
         postgresql_where=sa.column("number").is_(None), sqlite_where=sa.column("number").is_(None),
     ),
     platform_access="The relay looks for unpublished events of every organisation; housekeeping prunes old ones.",

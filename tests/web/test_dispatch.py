@@ -8,16 +8,19 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 from falcon import testing
 
 from bharat.contracts.errors import Unavailable
+from bharat.contracts.principal import Role
 from bharat.contracts.route import Authenticated, Request, Response, Route, Stream
-from bharat.data.audit import audit_row, write_audit
+from bharat.data.audit import audit_entries, audit_row, write_audit
 from bharat.web.dispatch import Dispatcher, WebOptions
 from bharat.web.metrics import Metrics
 from bharat.web.reference import problem_kinds
+from bharat.web.request import RequestReader
 from bharat.web.wsgi import falcon_app
-from tests.fixtures.application import PUBLIC_URL, Caller, Site
+from tests.fixtures.application import PUBLIC_URL, Caller, OpenSite, Site
 
 VISITS = "/api/v1/site_visits"
 BODY = {"subject": "Survey", "planned_on": "2026-03-01"}
@@ -180,6 +183,44 @@ def test_a_streamed_body_cannot_begin_a_unit_that_nobody_ends(admin: Caller) -> 
     with pytest.raises(RuntimeError, match="has ended"):
         admin.post("/probe")
     assert admin.post(VISITS, BODY).status_code == 201
+
+
+def writes_and_reads(site: Site) -> None:
+    """Serve `/probe`, which reads what it has written, by a reader that it got before and one that it got after."""
+
+    def handler(request: Request) -> dict[str, int]:
+        before = request.reader
+        write_audit(request.unit, audit_row(request.unit, request.unit.at, "probed", "probe", None, {}))
+        probed = sa.select(sa.func.count()).where(audit_entries.c.action == "probed")
+        prepared = request.app.database.prepare(probed)
+        return {"before": before.scalar(probed), "after": request.reader.scalar(prepared)}
+
+    mounted(site, plain_route(handler, returns=dict[str, int]))
+
+
+def test_a_request_reads_what_it_has_written_on_the_one_connection_it_has(open_site: OpenSite) -> None:
+    """Protected: `RequestReader.within` is the open unit."""
+    site = open_site("sample", BHARAT_DATABASE__POOL_SIZE="1")
+    admin = site.user(site.organisation("acme"), Role.ADMIN)
+    site.app.database.engine.pool._timeout = 0.2  # type: ignore[attr-defined]
+    writes_and_reads(site)
+    assert admin.post("/probe").json == {"before": 1, "after": 1}
+
+
+def test_mutant_that_reads_outside_of_the_unit_waits_for_a_second_connection(
+    open_site: OpenSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RequestReader, "within", property(lambda reader: reader._outside))
+    with pytest.raises(AssertionError):
+        test_a_request_reads_what_it_has_written_on_the_one_connection_it_has(open_site)
+
+
+def test_mutant_that_reads_outside_of_the_unit_does_not_see_its_writes(
+    admin: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RequestReader, "within", property(lambda reader: reader._outside))
+    writes_and_reads(admin.site)
+    assert admin.post("/probe").json == {"before": 0, "after": 0}
 
 
 def test_what_counts_goes_before_the_unit_with_and_without_a_key(admin: Caller) -> None:

@@ -5,12 +5,18 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from bharat.contracts.principal import Role
+from bharat.contracts.route import Request, Response, Stream
 from bharat.data.clock import OffsetClock
-from bharat.web.idempotency import Idempotency
-from tests.fixtures.application import Caller, Site
+from bharat.web import dispatch, openapi
+from bharat.web.dispatch import Endpoint
+from bharat.web.idempotency import Idempotency, Remembered
+from bharat.web.openapi import document
+from tests.fixtures.application import PUBLIC_URL, Caller, Site
+from tests.web.test_dispatch import mounted, plain_route
 
 VISITS = "/api/v1/site_visits"
 BODY = {"subject": "Survey", "planned_on": "2026-03-01"}
@@ -103,6 +109,56 @@ def test_after_a_day_a_key_is_new_again(admin: Caller, clock: OffsetClock) -> No
 @pytest.mark.parametrize("key", ["", "x" * 256, "with space"])
 def test_a_key_that_is_none_is_malformed(admin: Caller, key: str) -> None:
     assert send(admin, key)[0] == 400
+
+
+def a_repeat_of_plain_text_is_plain_text(admin: Caller) -> None:
+    def answer(request: Request) -> Response:
+        return Response(b"a,b", content_type="text/csv", status=201)
+
+    mounted(admin.site, plain_route(answer, returns=str))
+    answers = [admin.post("/probe", headers={"Idempotency-Key": "k1"}) for _ in range(2)]
+    assert [each.headers.get("Idempotency-Replayed") for each in answers] == [None, "true"]
+    assert [(each.status_code, each.headers["Content-Type"], each.content) for each in answers] == [
+        (201, "text/csv", b"a,b")
+    ] * 2
+
+
+def test_a_repeat_has_the_content_type_of_the_first_answer(admin: Caller) -> None:
+    """Protected: `Endpoint._kept` keeps the content type."""
+    a_repeat_of_plain_text_is_plain_text(admin)
+
+
+def test_mutant_that_forgets_the_content_type_repeats_nothing(admin: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Endpoint._kept
+
+    def forgetful(endpoint: Endpoint, answer: Response) -> Remembered:
+        return msgspec.structs.replace(kept(endpoint, answer), content_type=None)
+
+    monkeypatch.setattr(Endpoint, "_kept", forgetful)
+    with pytest.raises((AssertionError, KeyError)):
+        a_repeat_of_plain_text_is_plain_text(admin)
+
+
+def a_streamed_answer_is_made_anew(admin: Caller) -> None:
+    route = plain_route(lambda request: Response(chunks=iter([b"a", b"b"])), returns=Stream(("text/plain",)))
+    mounted(admin.site, route)
+    answers = [admin.post("/probe", headers={"Idempotency-Key": "k1"}) for _ in range(2)]
+    assert [(each.headers.get("Idempotency-Replayed"), each.content) for each in answers] == [(None, b"ab")] * 2
+    assert "Idempotency-Key" not in str(document([route], version="1", public_url=PUBLIC_URL)["paths"])
+
+
+def test_a_streamed_answer_is_not_remembered(admin: Caller) -> None:
+    """Protected: `takes_key` says no for a route that returns a `Stream`."""
+    a_streamed_answer_is_made_anew(admin)
+
+
+def test_mutant_that_takes_a_key_for_a_streamed_answer_promises_what_it_can_t_keep(
+    admin: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (dispatch, openapi):
+        monkeypatch.setattr(module, "takes_key", lambda route: route.method == "POST")
+    with pytest.raises(AssertionError):
+        a_streamed_answer_is_made_anew(admin)
 
 
 def test_an_answer_is_not_repeated_to_somebody_who_lost_a_role(admin: Caller) -> None:

@@ -68,7 +68,7 @@ def test_more_events_than_a_batch_are_published_in_one_go(
     database: BharatDatabase, organisation_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bharat.work.relay.BATCH", 2)
-    unpublished = sa.select(events).where(events.c.number.is_(None)).order_by(events.c.id).limit(2)
+    unpublished = sa.select(events).where(events.c.number.is_(None)).order_by(*relay_module._ORDER).limit(2)
     monkeypatch.setattr("bharat.work.relay._UNPUBLISHED", unpublished)
     for _ in range(5):
         emit_one(database, organisation_id)
@@ -88,6 +88,47 @@ def test_numbers_go_on_after_old_events_are_gone(database: BharatDatabase, organ
 
 
 # Out of order.
+
+
+def an_update_by_a_node_whose_clock_is_behind_follows_the_create(
+    database: BharatDatabase, organisation_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes: the second one's clock says an hour less."""
+    created = emit_one(database, organisation_id)
+    monkeypatch.setattr("bharat.work.events.new_id", lambda: an_hour_older(created))
+    updated = emit_one(database, organisation_id, "deal.updated")
+    Relay(database).publish()
+    assert [row.id for row in events_after(database, organisation_id, 0)] == [created, updated]
+
+
+def an_hour_older(id: UUID) -> UUID:
+    return UUID(int=id.int - (3_600_000 << 80))
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_an_update_by_a_node_whose_clock_is_behind_follows_the_create(
+    database: BharatDatabase, organisation_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Protected: `_ORDER` begins with the number that the database draws when it writes the event. On PostgreSQL only: SQLite's
+    nodes are one machine."""
+    an_update_by_a_node_whose_clock_is_behind_follows_the_create(database, organisation_id, monkeypatch)
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_mutant_ordered_by_id_alone_the_update_comes_before_the_create(
+    database: BharatDatabase, organisation_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_id = relay_module._UNPUBLISHED.order_by(None).order_by(events.c.id)
+    monkeypatch.setattr(relay_module, "_UNPUBLISHED", by_id)
+    with pytest.raises(AssertionError):
+        an_update_by_a_node_whose_clock_is_behind_follows_the_create(database, organisation_id, monkeypatch)
+
+
+def test_the_events_of_one_unit_keep_their_order(database: BharatDatabase, organisation_id: UUID) -> None:
+    with database.write(organisation_id, SYSTEM) as unit:
+        emitted = [emit(unit, "deal.updated", "deal", None, {"number": number}) for number in range(5)]
+    Relay(database).publish()
+    assert [row.id for row in events_after(database, organisation_id, 0)] == emitted
 
 
 def a_reader_misses_nothing_when_commits_overtake(

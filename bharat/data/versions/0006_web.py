@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("expires_at", bharat.data.Instant(), nullable=False),
         sa.Column("status", sa.Integer, nullable=False),
         sa.Column("headers", bharat.data.Document, nullable=False),
+        sa.Column("content_type", sa.String(255)),
         sa.Column("body", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("organisation_id", "user_id", "key", name="pk_idempotency_keys"),
         sa.ForeignKeyConstraint(["organisation_id"], ["organisations.id"], name="fk_idempotency_keys_organisation_id"),

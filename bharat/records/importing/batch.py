@@ -122,7 +122,7 @@ class Batches:
         faults = [list(draft.faults) for draft in drafts]
         try:
             with unit.savepoint():
-                buffered = BufferedUnit(unit)
+                buffered = BufferedUnit(unit, self._writer.insert)
                 self._each(buffered, drafts, keys, {key: list(found) for key, found in there.items()}, trial)
                 buffered.flush()
         except (Refusal, sa.exc.IntegrityError, _Entangled):

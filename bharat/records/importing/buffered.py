@@ -1,7 +1,8 @@
-"""A unit of work that saves up inserts and runs them together: thousands of rows at the price of a few statements.
+"""A unit of work that saves up the rows of an import and runs them together: thousands of rows at the price of a few statements.
 
-What writes through it need not know. A read of a table with waiting rows runs them first, so it sees the transaction's own
-writes as ever; any other statement too. Reads that are asked again with the same parameters are answered from memory until
+What waits is what nobody asks the result of: the new records' rows, and what is appended. Whoever writes through it need not know:
+a read of a table with waiting rows runs them first, so it sees the transaction's own writes as ever; any other statement too, and
+that is run at once, a rule's own INSERT included, so that it has a result. Reads that are asked again with the same parameters are answered from memory until
 something is written to a table they name. A violated constraint shows when the rows are run, not when they are given.
 """
 
@@ -31,10 +32,12 @@ _tables: WeakKeyDictionary[sa.Executable, frozenset[str]] = WeakKeyDictionary()
 
 
 class BufferedUnit:
-    """See `bharat.contracts.database.Unit`. Good for one batch; call `flush` at its end."""
+    """See `bharat.contracts.database.Unit`. Good for one batch; call `flush` at its end. `deferred` is the statement whose rows may
+    wait and whose result nobody asks for."""
 
-    def __init__(self, unit: Unit) -> None:
+    def __init__(self, unit: Unit, deferred: Insert) -> None:
         self._unit = unit
+        self._deferred = deferred
         self._waiting: list[tuple[Insert, dict[str, Any]]] = []
         self._written: set[str] = set()
         # By the tables they were read from, so that forgetting does not go through all of them.
@@ -78,13 +81,8 @@ class BufferedUnit:
                 raise Refusal from error
 
     def execute(self, statement: sa.Executable, parameters: Parameters | None = None) -> Any:
-        if isinstance(statement, Insert) and parameters is not None and _is_plain(statement):
-            table = statement.table.name
-            for tables in [known for known in self._answers if table in known]:
-                del self._answers[tables]
-            rows = [parameters] if isinstance(parameters, Mapping) else parameters
-            self._waiting += [(statement, dict(row)) for row in rows]
-            self._written.add(table)
+        if statement is self._deferred and isinstance(parameters, Mapping):
+            self._put_off(self._deferred, parameters)
             return None
         self.flush()
         self._answers.clear()
@@ -92,7 +90,14 @@ class BufferedUnit:
         return self._unit.execute(statement, parameters)
 
     def append(self, table: sa.Table, row: Mapping[str, Any]) -> None:
-        self.execute(row_insert(table), row)
+        self._put_off(row_insert(table), row)
+
+    def _put_off(self, statement: Insert, row: Mapping[str, Any]) -> None:
+        table = statement.table.name
+        for tables in [known for known in self._answers if table in known]:
+            del self._answers[tables]
+        self._waiting.append((statement, dict(row)))
+        self._written.add(table)
 
     def rows(self, statement: sa.Executable, parameters: Parameters | None = None) -> Sequence[sa.Row[Any]]:
         tables = _tables_of(statement)
@@ -132,11 +137,6 @@ class BufferedUnit:
 
     def on_commit(self, callback: Callable[[], None]) -> None:
         self._unit.on_commit(callback)
-
-
-def _is_plain(statement: Insert) -> bool:
-    """One row from its parameters and nothing back: no RETURNING, no SELECT, no conflict clause."""
-    return not (statement._returning or statement.select is not None or statement._post_values_clause is not None)
 
 
 def _tables_of(statement: sa.Executable) -> frozenset[str]:

@@ -26,7 +26,7 @@ def unit(database: BharatDatabase, organisation_id: UUID) -> Iterator[Unit]:
 
 @pytest.fixture
 def buffered(unit: Unit) -> BufferedUnit:
-    return BufferedUnit(unit)
+    return BufferedUnit(unit, _INSERT)
 
 
 def add(unit: BufferedUnit, *names: str) -> None:
@@ -93,6 +93,14 @@ def test_a_savepoint_that_goes_back_takes_its_waiting_rows_along(buffered: Buffe
         fail()
     buffered.flush()
     assert [row.name for row in buffered.rows(_NAMES)] == ["North"]
+
+
+def test_another_insert_is_run_at_once_and_has_a_result(buffered: BufferedUnit, unit: Unit) -> None:
+    add(buffered, "North")
+    row = {"id": new_id(), "name": "South", "version": 1, "created_at": unit.at, "updated_at": unit.at}
+    assert buffered.execute(teams.insert(), row).is_insert
+    assert buffered.waiting == 0
+    assert [row.name for row in unit.rows(_NAMES)] == ["North", "South"]
 
 
 def test_it_belongs_to_the_unit_it_stands_before(buffered: BufferedUnit, unit: Unit) -> None:
