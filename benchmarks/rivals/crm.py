@@ -221,17 +221,17 @@ def _all_of(*tables: sa.Table) -> sa.Select[Any]:
     return sa.select(sa.literal_column("1")).add_cte(*(insert.cte(f"to_{n}") for n, insert in enumerate(inserts)))
 
 
-_TOLD = _all_of(audit, events)
-_TOLD_AND_KEPT = _all_of(audit, events, idempotency)
+_MADE = _all_of(contacts, audit, events)
+_MADE_AND_KEPT = _all_of(contacts, audit, events, idempotency)
 
 
-def ends(entry: Row, event: Row, kept: Row | None) -> list[tuple[Any, Row]]:
-    """The statements that write what a create causes: audit entry, event and the answer to remember."""
-    rows = [(audit, entry), (events, event), *([] if kept is None else [(idempotency, kept)])]
+def writes(contact: Row, entry: Row, event: Row, kept: Row | None) -> list[tuple[Any, Row]]:
+    """The statements that write a contact and what it causes: audit entry, event and the answer to remember."""
+    rows = [(contacts, contact), (audit, entry), (events, event), *([] if kept is None else [(idempotency, kept)])]
     if not PG:
         return [(each.insert(), row) for each, row in rows]
     parameters = {f"{each.name}_{name}": value for each, row in rows for name, value in row.items()}
-    return [(_TOLD if kept is None else _TOLD_AND_KEPT, parameters)]
+    return [(_MADE if kept is None else _MADE_AND_KEPT, parameters)]
 
 
 encode = msgspec.json.Encoder(decimal_format="string").encode

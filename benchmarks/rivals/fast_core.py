@@ -66,11 +66,10 @@ class CoreStore:
             if company is not None and (await run(crm.COMPANY, {"company": company, **caller.scope})).first() is None:
                 raise Refused(422, "There is no such company.")
             record = crm.record_of(body, caller, team, at)
-            await run(crm.contacts.insert(), crm.row_of(record, caller))
             entry, event = crm.told_of(record, caller, request_id)
             answer = Remembered(201, crm.answer_headers(record), crm.encode(record))
             kept = None if key is None else crm.kept_of(caller, key, fingerprint, answer, at)
-            for statement, parameters in crm.ends(entry, event, kept):
+            for statement, parameters in crm.writes(crm.row_of(record, caller), entry, event, kept):
                 await run(statement, parameters)
             return answer, False
 

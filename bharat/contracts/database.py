@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from bharat.contracts.principal import Actor
 
+Refused = Callable[[sa.exc.IntegrityError], Exception | None]
 StatementT = TypeVar("StatementT", bound=sa.Executable)
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
@@ -57,12 +58,17 @@ class Unit(Reader, Protocol):
         A violated constraint raises SQLAlchemy's `IntegrityError`; inside `savepoint` the unit can go on after it."""
         ...
 
-    def append(self, table: sa.Table, row: Mapping[str, Any]) -> None:
-        """Insert a row, given by column names, that is an entry of a log: nothing has to happen to it now. It is written before
-        the unit's next statement, at the latest before the commit, together with others that wait: on PostgreSQL in one round
-        trip. A violated constraint raises `IntegrityError` then.
+    def append(self, table: sa.Table, row: Mapping[str, Any], *, refused: Refused | None = None) -> None:
+        """Insert a row, given by column names, without waiting for it: an entry of a log, or whatever else nothing has to happen
+        to now. It is written before the unit's next statement, at the latest before the commit, together with others that wait:
+        on PostgreSQL in one round trip. A violated constraint raises `IntegrityError` then, or what `refused` makes of it;
+        `refused` may be asked about a constraint that another of the rows violates, and returns `None` for that.
 
         A row of organisations' data is given its id; one of a table that this unit may not name raises `TenancyError` then."""
+        ...
+
+    def flush(self) -> None:
+        """Write the appended rows now, for whoever wants to know whether a constraint is violated."""
         ...
 
     def savepoint(self) -> AbstractContextManager[None]:

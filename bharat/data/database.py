@@ -16,10 +16,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from bharat.contracts.database import Parameters
+from bharat.contracts.database import Parameters, Refused
 from bharat.contracts.errors import Unavailable
 from bharat.contracts.principal import Actor
-from bharat.data.appending import statements
+from bharat.data.appending import Appended, reason, statements
 from bharat.data.beginning import begin
 from bharat.data.clock import OffsetClock
 from bharat.data.engine import EngineOptions, create_engine
@@ -205,7 +205,7 @@ class DatabaseUnit:
 
     def __init__(self, connection: sa.Connection, organisation_id: UUID | None, actor: Actor, at: datetime) -> None:
         self._connection = connection
-        self._appended: list[tuple[sa.Table, Mapping[str, Any]]] = []
+        self._appended: list[Appended] = []
         self.at = at
         self.organisation_id = organisation_id
         self.actor = actor
@@ -217,15 +217,18 @@ class DatabaseUnit:
             self.flush()
         return self._run(statement, parameters)
 
-    def append(self, table: sa.Table, row: Mapping[str, Any]) -> None:
-        self._appended.append((table, row))
+    def append(self, table: sa.Table, row: Mapping[str, Any], *, refused: Refused | None = None) -> None:
+        self._appended.append(Appended(table, row, refused))
 
     def flush(self) -> None:
         """Write the appended rows that wait."""
         rows, self._appended = self._appended, []
         together = self.organisation_id is not None and self._connection.dialect.name == "postgresql"
-        for statement, parameters in statements(rows, together=together):
-            self._run(statement, parameters)
+        try:
+            for statement, parameters in statements(rows, together=together):
+                self._run(statement, parameters)
+        except sa.exc.IntegrityError as error:
+            raise reason(rows, error) or error from None
 
     def rows(self, statement: sa.Executable, parameters: Parameters | None = None) -> Sequence[sa.Row[Any]]:
         return self.execute(statement, parameters).all()

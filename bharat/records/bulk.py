@@ -49,7 +49,7 @@ class Bulk:
             for n, one in enumerate(body.update)
         ]
         created = [
-            attempt.run(f"/create/{n}", partial(writer.create, unit, principal, one))
+            attempt.run(f"/create/{n}", partial(writer.create, unit, principal, one, at_once=False))
             for n, one in enumerate(body.create)
         ]
         attempt.conclude()

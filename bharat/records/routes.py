@@ -67,7 +67,7 @@ class Endpoints:
 
     def create(self, request: Request) -> Response:
         """The caller becomes the owner unless the body names one; the team is the owner's unless named."""
-        record = self._writer.create(request.unit, request.principal, request.body)
+        record = self._writer.create(request.unit, request.principal, request.body, at_once=False)
         response = self._answer(record)
         response.headers["Location"] = f"/api/v1/{self._resource.plural}/{record['id']}"
         return response

@@ -131,14 +131,9 @@ class Idempotency:
                 "content_type": answer.content_type,
                 "body": answer.body,
             },
+            refused=_kept_meanwhile,
         )
-        try:
-            request.finish()
-        except sa.exc.IntegrityError as error:
-            # A statement sees what was committed before it began. Between that and its lock the first request can end.
-            if _constraint(error) == idempotency_keys.primary_key.name:
-                raise _still_running() from error
-            raise
+        request.finish()
 
 
 def _names(request: WebRequest, key: str) -> dict[str, Any]:
@@ -157,8 +152,10 @@ def _still_running() -> Conflict:
     return Conflict("A request with this Idempotency-Key is still running.", headers={"Retry-After": "1"})
 
 
-def _constraint(error: sa.exc.IntegrityError) -> str | None:
-    return getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+def _kept_meanwhile(error: sa.exc.IntegrityError) -> Conflict | None:
+    """A statement sees what was committed before it began. Between that and its lock the first request can end."""
+    constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+    return _still_running() if constraint == idempotency_keys.primary_key.name else None
 
 
 def _lock_number(request: WebRequest, key: str) -> int:

@@ -122,7 +122,7 @@ class Batches:
         faults = [list(draft.faults) for draft in drafts]
         try:
             with unit.savepoint():
-                buffered = BufferedUnit(unit, self._writer.insert)
+                buffered = BufferedUnit(unit)
                 self._each(buffered, drafts, keys, {key: list(found) for key, found in there.items()}, trial)
                 buffered.flush()
         except (Refusal, sa.exc.IntegrityError, _Entangled):
@@ -192,7 +192,8 @@ class Batches:
         if found is None:
             if "id" in values and values["id"] is not None:
                 raise NotFound("there is no record with this id; leave the id empty to create one")
-            record = self._writer.create(unit, self._principal, self._body(values, draft.custom, None), verb="import")
+            body = self._body(values, draft.custom, None)
+            record = self._writer.create(unit, self._principal, body, verb="import", at_once=False)
             return "created", record
         changed = {name: value for name, value in values.items() if name != "id" and found[name] != value}
         custom = {name: value for name, value in draft.custom.items() if found[CUSTOM].get(name) != value}

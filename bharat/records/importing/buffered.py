@@ -1,9 +1,9 @@
 """A unit of work that saves up the rows of an import and runs them together: thousands of rows at the price of a few statements.
 
-What waits is what nobody asks the result of: the new records' rows, and what is appended. Whoever writes through it need not know:
-a read of a table with waiting rows runs them first, so it sees the transaction's own writes as ever; any other statement too, and
-that is run at once, a rule's own INSERT included, so that it has a result. Reads that are asked again with the same parameters are answered from memory until
-something is written to a table they name. A violated constraint shows when the rows are run, not when they are given.
+What waits is what is appended: the new records' rows, their audit entries and events. A read of a table with waiting rows runs them
+first, so it sees the transaction's own writes as ever; any statement that writes too. Reads that are asked again with the same
+parameters are answered from memory until something is written to a table they name. A violated constraint shows when the rows are
+run, not when they are given.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
-from sqlalchemy.sql.dml import Insert
 
-from bharat.contracts.database import Parameters, Unit
+from bharat.contracts.database import Parameters, Refused, Unit
 from bharat.contracts.principal import Actor
 from bharat.data.appending import row_insert
 
@@ -32,13 +31,11 @@ _tables: WeakKeyDictionary[sa.Executable, frozenset[str]] = WeakKeyDictionary()
 
 
 class BufferedUnit:
-    """See `bharat.contracts.database.Unit`. Good for one batch; call `flush` at its end. `deferred` is the statement whose rows may
-    wait and whose result nobody asks for."""
+    """See `bharat.contracts.database.Unit`. Good for one batch; call `flush` at its end."""
 
-    def __init__(self, unit: Unit, deferred: Insert) -> None:
+    def __init__(self, unit: Unit) -> None:
         self._unit = unit
-        self._deferred = deferred
-        self._waiting: list[tuple[Insert, dict[str, Any]]] = []
+        self._waiting: list[tuple[sa.Table, Mapping[str, Any]]] = []
         self._written: set[str] = set()
         # By the tables they were read from, so that forgetting does not go through all of them.
         self._answers: dict[frozenset[str], dict[Hashable, Sequence[sa.Row[Any]]]] = {}
@@ -64,40 +61,33 @@ class BufferedUnit:
     def forget_after(self, waiting: int) -> None:
         """Drop the rows that were given after the first `waiting` ones."""
         del self._waiting[waiting:]
-        self._written = {statement.table.name for statement, _ in self._waiting}
+        self._written = {table.name for table, _ in self._waiting}
 
     def flush(self) -> None:
-        """Run what waits, in the order in which each statement was first given: a row that others refer to is given first."""
+        """Run what waits, in the order in which each table was first named: a row that others refer to is given first."""
         waiting, self._waiting = self._waiting, []
         self._written = set()
-        by_statement: dict[Insert, list[dict[str, Any]]] = {}
-        for statement, row in waiting:
-            by_statement.setdefault(statement, []).append(row)
-        for statement, rows in by_statement.items():
+        by_table: dict[sa.Table, list[Mapping[str, Any]]] = {}
+        for table, row in waiting:
+            by_table.setdefault(table, []).append(row)
+        for table, rows in by_table.items():
             self.run += 1
             try:
-                self._unit.execute(statement, rows)
+                self._unit.execute(row_insert(table), rows)
             except sa.exc.IntegrityError as error:
                 raise Refusal from error
 
     def execute(self, statement: sa.Executable, parameters: Parameters | None = None) -> Any:
-        if statement is self._deferred and isinstance(parameters, Mapping):
-            self._put_off(self._deferred, parameters)
-            return None
         self.flush()
         self._answers.clear()
         self.run += 1
         return self._unit.execute(statement, parameters)
 
-    def append(self, table: sa.Table, row: Mapping[str, Any]) -> None:
-        self._put_off(row_insert(table), row)
-
-    def _put_off(self, statement: Insert, row: Mapping[str, Any]) -> None:
-        table = statement.table.name
-        for tables in [known for known in self._answers if table in known]:
+    def append(self, table: sa.Table, row: Mapping[str, Any], *, refused: Refused | None = None) -> None:
+        for tables in [known for known in self._answers if table.name in known]:
             del self._answers[tables]
-        self._waiting.append((statement, dict(row)))
-        self._written.add(table)
+        self._waiting.append((table, row))
+        self._written.add(table.name)
 
     def rows(self, statement: sa.Executable, parameters: Parameters | None = None) -> Sequence[sa.Row[Any]]:
         tables = _tables_of(statement)

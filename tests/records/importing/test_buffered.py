@@ -15,7 +15,6 @@ from bharat.data import BharatDatabase, new_id
 from bharat.records.importing.buffered import BufferedUnit, Refusal
 
 _NAMES = sa.select(teams.c.name).order_by(teams.c.name)
-_INSERT = teams.insert()
 
 
 @pytest.fixture
@@ -26,13 +25,13 @@ def unit(database: BharatDatabase, organisation_id: UUID) -> Iterator[Unit]:
 
 @pytest.fixture
 def buffered(unit: Unit) -> BufferedUnit:
-    return BufferedUnit(unit, _INSERT)
+    return BufferedUnit(unit)
 
 
 def add(unit: BufferedUnit, *names: str) -> None:
     for name in names:
         row = {"id": new_id(), "name": name, "version": 1, "created_at": unit.at, "updated_at": unit.at}
-        unit.execute(_INSERT, row)
+        unit.append(teams, row)
 
 
 def test_a_read_sees_the_rows_that_wait(buffered: BufferedUnit) -> None:
