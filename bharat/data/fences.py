@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -31,6 +33,6 @@ class DatabaseFences:
             .returning(fences.c.token)
         )
 
-    def issue(self, name: str) -> int:
-        with self._database.write(None, SYSTEM) as unit:
+    def issue(self, name: str, *, wait: timedelta | None = None) -> int:
+        with self._database.write(None, SYSTEM, wait=True if wait is None else wait) as unit:
             return int(unit.execute(self._issue, {"fence_name": name}).scalar_one())
