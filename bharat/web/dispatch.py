@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -22,6 +23,9 @@ from bharat.web.request import Network, WebRequest, body_of, read_body
 
 JSON = "application/json"
 _JSON_TYPES = frozenset({JSON, "application/merge-patch+json"})
+_HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_HEADER_VALUE = re.compile(r"[ \t!-~\x80-\xff]*")
+"""What a server sends (RFC 9110, 5.1 and 5.5), and refuses when the answer is on its way already."""
 _REPLAYED_HEADERS = ("Location", "ETag")
 
 
@@ -108,8 +112,9 @@ class Endpoint:
                 request.finish()
                 self._replay(resp, remembered)
                 return
-            # Encoded before the commit: an answer that can't be sent must not follow a change that was made.
+            # Made ready before the commit: an answer that can't be sent must not follow a change that was made.
             answer = self._encoded(self._handler(request))
+            self._refuse_unsendable(answer)
             if key is not None and answer.chunks is None:
                 shared.idempotency.keep(request, key, raw, self._kept(answer))
             else:
@@ -176,6 +181,15 @@ class Endpoint:
         if not isinstance(response.body, bytes):
             response.body = self._shared.encoder.encode(response.body)
         return response
+
+    def _refuse_unsendable(self, answer: Response) -> None:
+        """Raise for headers and cookies that can't be sent."""
+        if not answer.headers and not answer.cookies and answer.content_type is None:
+            return
+        self._send(draft := falcon.Response(), answer)
+        for name, value in (*draft.headers.items(), ("content-type", draft.content_type or JSON)):
+            if not _HEADER.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+                raise ValueError(f"the handler's answer has a header that can't be sent: {name[:80]!r}")
 
     def _send(self, resp: falcon.Response, answer: Response) -> None:
         resp.status = self._status(answer)

@@ -114,7 +114,7 @@ def _unforeseen(req: Any, resp: falcon.Response, error: Exception, params: Any) 
         f"/docs/problems#{INTERNAL_ERROR[0]}",
         INTERNAL_ERROR[1],
         500,
-        "The error was logged under this request id; nothing was changed.",
+        "The error was logged under this request id.",
         request_id,
     )
     _write(resp, body, {})

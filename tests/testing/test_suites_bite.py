@@ -123,6 +123,7 @@ FAULTS: dict[str, dict[str, set[str]]] = {
             "test_a_computed_value_does_not_outlive_its_ttl",
         },
         "TestEveryoneComputes": {"test_a_stampede_computes_once"},
+        "TestStopsEverybody": {"test_a_caller_that_is_made_to_stop_stops_no_other"},
         "TestKeepsAFailure": {"test_a_failed_computation_reaches_every_caller_and_keeps_nothing"},
     },
     "mail": {

@@ -15,6 +15,13 @@ from bharat.testing.platform import SmallPlatform
 from bharat.testing.suite import OnShiftedClock
 
 
+class Stopped(Exception):
+    """Carries what ended one caller to the others."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
 class TestRight(OnShiftedClock, CacheSuite):
     backend: ClassVar[type[MemoryCache]] = MemoryCache
 
@@ -43,6 +50,23 @@ class TestEveryoneComputes(Wrong):
                 found = compute()
                 self.set(key, found, ttl=ttl)
             return found
+
+
+class TestStopsEverybody(Wrong):
+    class backend(MemoryCache):  # noqa: N801
+        def get_or_compute(self, key: str, compute: Callable[[], bytes], *, ttl: timedelta) -> bytes:
+            def telling() -> bytes:
+                try:
+                    return compute()
+                except Exception:
+                    raise
+                except BaseException as error:
+                    raise Stopped(error) from error
+
+            try:
+                return super().get_or_compute(key, telling, ttl=ttl)
+            except Stopped as stopped:
+                raise stopped.error from None
 
 
 class TestKeepsAFailure(Wrong):

@@ -13,9 +13,9 @@ from falcon import testing
 
 from bharat.contracts.errors import Unavailable
 from bharat.contracts.principal import Role
-from bharat.contracts.route import Authenticated, Request, Response, Route, Stream
+from bharat.contracts.route import Authenticated, Cookie, Request, Response, Route, Stream
 from bharat.data.audit import audit_entries, audit_row, write_audit
-from bharat.web.dispatch import Dispatcher, WebOptions
+from bharat.web.dispatch import Dispatcher, Endpoint, WebOptions
 from bharat.web.metrics import Metrics
 from bharat.web.reference import problem_kinds
 from bharat.web.request import RequestReader
@@ -131,6 +131,8 @@ def test_an_unforeseen_error_says_nothing_of_itself(admin: Caller, monkeypatch: 
     answer = admin.get(VISITS)
     assert (answer.status_code, slug(answer)) == (500, "internal-error")
     assert "division" not in answer.text
+    # What a handler did in units of its own, or in another store, is not taken back: nothing is said of it.
+    assert answer.json["detail"] == "The error was logged under this request id."
 
 
 def test_metrics_count_by_route_and_not_by_id(admin: Caller) -> None:
@@ -169,6 +171,42 @@ def test_an_answer_that_cannot_be_sent_follows_no_change(admin: Caller) -> None:
     assert admin.post("/probe").status_code == 500
     entries = admin.get("/api/v1/audit").json["items"]
     assert all(entry["action"] != "probed" for entry in entries)
+
+
+UNSENDABLE = [
+    Response({}, headers={"X-Probe": "a\r\nSet-Cookie: b"}),
+    Response({}, headers={"X Probe": "a"}),
+    Response({}, headers={"X-Probe": "नमस्ते"}),
+    Response({}, headers={"Set-Cookie": "a"}),
+    Response({}, content_type="text/plain\n"),
+    Response({}, cookies=[Cookie("a b", "c")]),
+    Response({}, cookies=[Cookie("a", "न")]),
+]
+
+
+def a_change_with_an_unsendable_answer(admin: Caller, answer: Response) -> None:
+    def write_and_answer(request: Request) -> Response:
+        write_audit(request.unit, audit_row(request.unit, request.unit.at, "probed", "probe", None, {}))
+        return answer
+
+    mounted(admin.site, plain_route(write_and_answer, returns=dict))
+    assert admin.post("/probe").status_code == 500
+    entries = admin.get("/api/v1/audit").json["items"]
+    assert all(entry["action"] != "probed" for entry in entries)
+
+
+def test_headers_and_cookies_that_cannot_be_sent_follow_no_change(admin: Caller) -> None:
+    """Protected: `Endpoint._refuse_unsendable` is called before the unit commits."""
+    for answer in UNSENDABLE:
+        a_change_with_an_unsendable_answer(admin, answer)
+
+
+def test_mutant_that_looks_at_headers_when_it_sends_them_has_made_the_change(
+    admin: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Endpoint, "_refuse_unsendable", lambda *_: None)
+    with pytest.raises(AssertionError):
+        a_change_with_an_unsendable_answer(admin, UNSENDABLE[-2])
 
 
 def test_a_streamed_body_cannot_begin_a_unit_that_nobody_ends(admin: Caller) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from bharat.contracts.principal import Role
 from bharat.contracts.route import Request, Response, Stream
+from bharat.data.beginning import begin
 from bharat.data.clock import OffsetClock
 from bharat.web import dispatch, openapi
 from bharat.web.dispatch import Endpoint
@@ -104,6 +107,33 @@ def test_after_a_day_a_key_is_new_again(admin: Caller, clock: OffsetClock) -> No
     clock.offset += timedelta(hours=25)
     assert send(admin, "a1")[:2] == (201, None)
     assert stored(admin) == 2
+
+
+def a_node_whose_clock_is_behind_remembers_for_a_day(admin: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as behind:
+        now = OffsetClock.now
+        behind.setattr(OffsetClock, "now", lambda clock: now(clock) - timedelta(hours=25))
+        first = send(admin, "a1")
+    assert send(admin, "a1") == (201, "true", first[2])
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_a_node_whose_clock_is_behind_remembers_for_a_day(admin: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Protected: `Idempotency` reckons with `request.unit.at`, the database's clock. On SQLite the node's is the database's."""
+    a_node_whose_clock_is_behind_remembers_for_a_day(admin, monkeypatch)
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_mutant_that_reckons_with_the_nodes_clock_forgets_at_once(
+    admin: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def by_the_node(connection: sa.Connection, *more: Any) -> datetime:
+        begin(connection, *more)
+        return OffsetClock().now()
+
+    monkeypatch.setattr("bharat.data.database.begin", by_the_node)
+    with pytest.raises(AssertionError):
+        a_node_whose_clock_is_behind_remembers_for_a_day(admin, monkeypatch)
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "with space"])
