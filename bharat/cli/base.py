@@ -46,9 +46,12 @@ class Runtime:
         return Plugins.load(self.config, self.builtins)
 
     def application(self) -> AbstractContextManager[Bharat]:
-        """The assembled application, for commands that read or write records; closed at the end of the block."""
+        """The assembled application, for commands that read or write records; closed at the end of the block. Raises
+        `BharatError`, before anything is made, when the database is not migrated."""
         from bharat.app import build  # as above
+        from bharat.cli.database import require_migrated
 
+        require_migrated(self.config, self.plugins)
         return build(self.config, plugins=self.plugins)
 
 
