@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from bharat.app import engine_options, schema_of
-from bharat.contracts.errors import BharatError
+from bharat.contracts.errors import BharatError, Unavailable
 from bharat.data.engine import EngineOptions, parse_url
 from bharat.data.migrations import Migrator
 from bharat.data.migrations.runner import MigrationError
@@ -29,6 +30,17 @@ def require_migrated(config: Config, plugins: Plugins) -> None:
             f"the database {called(config)} is not migrated ({count} revision{'s' * (count != 1)} pending): run "
             f"`bharat migrate`{'; is another home meant? set BHARAT_HOME' if _is_of_home(config) else ''}"
         )
+
+
+@contextmanager
+def told_by_name(config: Config) -> Iterator[None]:
+    """Add which database it is to an error that says that it does not answer."""
+    try:
+        yield
+    except Unavailable as error:
+        if not isinstance(error.__cause__, sa.exc.SQLAlchemyError):
+            raise
+        raise BharatError(f"{error} It is {called(config)}.") from error
 
 
 def called(config: Config) -> str:

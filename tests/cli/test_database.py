@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.distributions import Distributions
 from tests.server.process import clean_environment
 
 Bharat = Callable[..., Any]
@@ -63,3 +65,48 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(folder: P
     assert done.stderr.count("\n") == 1
     assert "bharat: error: the database crm on 127.0.0.1 port 1 can't be reached: " in done.stderr
     assert "hunter2" not in done.stderr
+
+
+STOPS_ANSWERING = """
+import logging
+import sqlite3
+import click
+import sqlalchemy as sa
+from bharat.cli.base import pass_runtime
+from bharat.contracts.errors import Unavailable
+
+@click.command()
+@pass_runtime
+def stumble(runtime):
+    with runtime.application():
+        try:
+            raise sqlite3.OperationalError("disk I/O error")
+        except sqlite3.OperationalError as cause:
+            logging.getLogger("bharat.data.database").warning("the database refused a statement", exc_info=cause)
+            logging.getLogger("bharat.other").error("the rest", exc_info=cause)
+            raise Unavailable("The database does not answer; try again shortly.") from sa.exc.DBAPIError("", {}, cause)
+
+@hookimpl
+def bharat_commands():
+    return [stumble]
+"""
+
+
+def test_a_database_that_stops_answering_is_told_without_a_traceback(
+    folder: Path, bharat: Bharat, distributions: Distributions
+) -> None:
+    distributions.add("stumbling", STOPS_ANSWERING)
+    environ = {"BHARAT_PLUGINS": "stumbling", "BHARAT_HOME": str(folder / "home")}
+    assert bharat("migrate", **environ).code == 0
+    done = subprocess.run(
+        [sys.executable, "-m", "bharat", "stumble"],
+        cwd=folder,
+        env=clean_environment(**environ, PYTHONPATH=os.pathsep.join(sys.path)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr.splitlines() == [
+        "bharat: error: the rest",
+        f"bharat: error: The database does not answer; try again shortly. It is {folder / 'home' / 'bharat.sqlite3'}.",
+    ]
