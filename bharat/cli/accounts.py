@@ -164,7 +164,8 @@ def user_role(runtime: Runtime, *, who: str, role: str, org: str | None, as_json
 @_as_json
 @pass_runtime
 def user_password(runtime: Runtime, *, who: str, password_stdin: bool, org: str | None, as_json: bool) -> None:
-    """Set a user's password, and so give a login to one who has an address; its sessions end."""
+    """Set a user's password, and so give a login to one who has an address; its sessions end, and so does a lock after
+    failed attempts."""
     from bharat.accounts.users import set_login
 
     with runtime.application() as app, _faults_told():
@@ -177,6 +178,7 @@ def user_password(runtime: Runtime, *, who: str, password_stdin: bool, org: str 
         with app.database.write(organisation_id, SYSTEM) as unit:
             set_login(unit, row.id, row.email, kept)
         _forget_sessions(app, organisation_id, row.id)
+        app.accounts.budgets.password_set(row.email)
     _say(as_json, {"id": row.id}, f"set the password of {row.name}")
 
 
