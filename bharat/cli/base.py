@@ -6,8 +6,8 @@ import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from bharat.cli.logs import log_lines
 from bharat.config import Config, load
 from bharat.contracts.errors import BharatError, ConfigError, PluginError, Problem
 from bharat.plugins import Plugins
@@ -45,11 +46,16 @@ class Runtime:
     def plugins(self) -> Plugins:
         return Plugins.load(self.config, self.builtins)
 
-    def application(self) -> AbstractContextManager[Bharat]:
-        """The assembled application, for commands that read or write records; closed at the end of the block."""
+    @contextmanager
+    def application(self) -> Iterator[Bharat]:
+        """The assembled application, for commands that read or write records; closed at the end of the block. Raises
+        `BharatError`, before anything is made, when the database is not migrated."""
         from bharat.app import build  # as above
+        from bharat.cli.database import require_migrated, told_by_name
 
-        return build(self.config, plugins=self.plugins)
+        require_migrated(self.config, self.plugins)
+        with build(self.config, plugins=self.plugins) as app, told_by_name(self.config):
+            yield app
 
 
 pass_runtime = click.make_pass_decorator(Runtime, ensure=True)
@@ -103,7 +109,8 @@ def run(group: click.Group, arguments: Sequence[str] | None = None, *, runtime: 
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     debug = bool(runtime.environ.get("BHARAT_DEBUG")) or "--debug" in arguments
     try:
-        result: Any = group.main(list(arguments), prog_name="bharat", standalone_mode=False, obj=runtime)
+        with log_lines(debug=debug):
+            result: Any = group.main(list(arguments), prog_name="bharat", standalone_mode=False, obj=runtime)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return 2

@@ -11,10 +11,10 @@ from bharat.cli.base import Runtime, pass_runtime, show_json, show_table
 from bharat.config import find_file, load
 from bharat.config.edit import add_plugin, read_file, remove_plugin, replace_file
 from bharat.contracts.errors import BharatError, ConfigError, PluginError
-from bharat.contracts.spelling import hint, nearest
+from bharat.contracts.spelling import nearest
 from bharat.plugins import LeftOver, OptionReport, PluginReport, Plugins, ProviderMissing, installed, survey
 from bharat.plugins.choice import IDLE
-from bharat.plugins.discovery import package_of
+from bharat.plugins.discovery import remedy_for_missing
 
 
 class _Named(click.Group):
@@ -90,9 +90,7 @@ def enable(runtime: Runtime, name: str) -> None:
         click.echo(f"Plugin {name} is enabled already.")
         return
     if name not in (found := installed()) and name not in dict(runtime.builtins):
-        raise PluginError(
-            f"plugin {name!r} is not installed{hint(name, found)}; install it with `pip install {package_of(name)}`"
-        )
+        raise PluginError(f"plugin {name!r} is not installed; {remedy_for_missing(name, found)}")
     new = add_plugin(text, name)
     _trial(path, new, check)
     replace_file(path, new)

@@ -32,15 +32,20 @@ def serve(runtime: Runtime, *, bind: tuple[str, ...]) -> None:
 def dev(runtime: Runtime, *, reload: bool) -> None:
     """Migrate, make a demo organisation if there is none, and serve with a worker in the same process."""
     from bharat.cli.demo import prepare_demo, welcome
+    from bharat.server import END_ON_HANGUP
+    from bharat.server.development import check_tables
 
     runtime = _on_a_port(runtime)
     if runtime.plugins.worker_in_process is False:
         raise BharatError("`bharat dev` is for one node; in a cluster run `bharat serve` and `bharat worker`")
-    _check_tables(runtime, warn=reload)
+    if not reload:  # which looks at each start, and waits until it is repaired
+        check_tables(runtime.plugins)
     prepared = prepare_demo(runtime.config, runtime.plugins)
     click.echo(welcome(runtime.config, prepared))
     sys.stdout.flush()
-    _become(runtime, "bharat.server.reload" if reload else "bharat.server")
+    if reload:
+        _become(runtime, "bharat.server.reload")
+    _become(runtime, "bharat.server", END_ON_HANGUP)
 
 
 @click.command()
@@ -60,19 +65,6 @@ def demo(runtime: Runtime, *, as_json: bool) -> None:
         click.echo("There are organisations already, and none is the demo that was made here: nothing was made.")
     else:
         click.echo("\n".join(login_lines(login, runtime.config.home)))
-
-
-def _check_tables(runtime: Runtime, *, warn: bool) -> None:
-    """Refuse, or warn of, tables that no migration makes: their records would answer with errors that say nothing."""
-    from bharat.app import schema_of
-    from bharat.data.migrations.generate import differences, told
-
-    lines = told(differences(schema_of(runtime.plugins)))
-    if warn:
-        for line in lines:
-            click.echo(f"bharat: warning: {line}", err=True)
-    elif lines:
-        raise BharatError("; ".join(lines))
 
 
 def _on_a_port(runtime: Runtime) -> Runtime:

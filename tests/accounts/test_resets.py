@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from bharat.accounts.tables import password_resets
+from bharat.contracts.limits import LimitsUnavailable
 from bharat.data.clock import OffsetClock
 from bharat.work.tables import jobs
 from tests.accounts.site import NEW_PASSWORD, PASSWORD, Browser, Site
@@ -34,6 +35,30 @@ def test_the_mailed_link_sets_a_new_password_once_and_ends_all_sessions(site: Si
     assert site.browser().log_in(AGENT, NEW_PASSWORD).status_code == 200
     assert confirm(site.browser(), token, PASSWORD) == 422
     assert "user.password_reset" in site.actions()
+
+
+def test_a_reset_lifts_the_lock_that_failed_logins_caused(site: Site) -> None:
+    for _ in range(10):
+        site.browser().log_in(AGENT, "wrong")
+    locked = site.browser().log_in(AGENT)
+    assert (locked.status_code, locked.json["detail"]) == (429, "Too many attempts. Try again in 15 minutes.")
+    ask(site, AGENT)
+    site.work()
+    assert confirm(site.browser(), site.token_mailed_to(AGENT)) == 204
+    assert site.browser().log_in(AGENT, NEW_PASSWORD).status_code == 200
+
+
+def test_a_reset_holds_when_the_lock_can_t_be_lifted(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask(site, AGENT)
+    site.work()
+
+    def away(key: str) -> None:
+        raise LimitsUnavailable("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(site.app.limits, "reset", away)
+        assert confirm(site.browser(), site.token_mailed_to(AGENT)) == 204
+    assert site.browser().log_in(AGENT, NEW_PASSWORD).status_code == 200
 
 
 def test_asking_for_an_unknown_address_answers_and_does_the_same(site: Site) -> None:

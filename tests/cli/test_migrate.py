@@ -67,18 +67,3 @@ def test_dev_refuses_them_before_anything_is_made(bharat: Bharat, environ: dict[
     outcome = bharat("dev", **environ)
     assert (outcome.code, outcome.err) == (1, f"bharat: error: {TOLD}\n")
     assert not Path(environ["BHARAT_HOME"]).exists()
-
-
-def test_dev_that_starts_anew_at_each_change_warns_of_them(
-    bharat: Bharat, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Started(Exception):
-        pass
-
-    def start(*_: object) -> None:
-        raise Started
-
-    monkeypatch.setattr("os.execve", start)
-    outcome = bharat("dev", "--reload", **environ)
-    assert f"bharat: warning: {TOLD}\n" in outcome.err
-    assert "unexpected Started" in outcome.err
