@@ -8,8 +8,8 @@ from http import HTTPStatus
 from typing import Any
 
 from bharat.contracts.errors import Problem
+from bharat.contracts.html import Content, Html, answer, code, element, link, page, table
 from bharat.contracts.route import Public, Request, Response, Route, Stream
-from bharat.web.html import Content, Html, answer, code, element, link, page, table
 from bharat.web.openapi import document
 from bharat.web.problems import INTERNAL_ERROR, METHOD_NOT_ALLOWED
 

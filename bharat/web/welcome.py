@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
+from bharat.contracts.html import STYLESHEET, Html, answer, code, command, element, link, page
 from bharat.contracts.provider import Capability
 from bharat.contracts.route import Public, Request, Response, Route, Stream
 from bharat.plugins import Plugins
-from bharat.web.html import STYLESHEET, Html, answer, code, command, element, link, page
 
 LOGIN = "login"
 """The operation id of the login."""

@@ -15,9 +15,9 @@ from falcon import testing
 
 from bharat.accounts.mails import INVITATION, RESET
 from bharat.accounts.tokens import derived_token
+from bharat.contracts.html import STYLESHEET
 from bharat.contracts.principal import Role
 from bharat.local.signed_urls import SignedUrls
-from bharat.web.html import STYLESHEET
 from tests.security.record_probes import ANY, MISSING
 from tests.security.secrets import Secret
 from tests.security.table import MEMBERS, home, reach

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bharat.web.html import Html, element, link, page, render
+from bharat.contracts.html import Html, element, link, page, render
 
 
 def test_text_is_escaped_and_markup_is_kept() -> None:

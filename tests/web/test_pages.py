@@ -12,9 +12,9 @@ from bharat.contracts.provider import Capability
 from bharat.web.reference import problem_kinds
 from tests.fixtures.application import OpenSite, Site
 
-PAGES = ("/", "/docs", "/docs/problems")
+PAGES = ("/", "/docs", "/docs/problems", "/accept-invitation", "/reset-password")
 # Elements that HTML closes by itself.
-EMPTY = {"meta", "link", "br", "hr"}
+EMPTY = {"meta", "link", "br", "hr", "input"}
 
 
 class Outline(HTMLParser):
