@@ -18,7 +18,7 @@ from bharat.accounts.tables import users
 from bharat.accounts.trail import note
 from bharat.contracts.errors import NotFound, Unauthenticated
 from bharat.contracts.principal import Principal, Role
-from bharat.contracts.route import Authenticated, Cookie, Request, Response, Route
+from bharat.contracts.route import Authenticated, LoginCookie, Request, Response, Route
 from bharat.contracts.sessions import SessionsUnavailable
 from bharat.data.organisations import organisations
 
@@ -150,7 +150,7 @@ def new_password(request: Request) -> Response:
     principal, token = session_of(request)
     accounts, body = accounts_of(request.app), request.body
     fresh = change_password(accounts, principal, token, body.current_password, body.new_password, caller_of(request))
-    return Response(cookies=[Cookie("session", fresh, accounts.policy.session_absolute)])
+    return Response(cookies=[LoginCookie(fresh, accounts.policy.session_absolute)])
 
 
 ROUTES = (
