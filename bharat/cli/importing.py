@@ -93,7 +93,7 @@ def import_(
         actor = principal.actor if principal else SYSTEM
         open_unit: Callable[[], AbstractContextManager[Unit]] = lambda: app.database.write(organisation_id, actor)  # noqa: E731 - one expression, passed on
         told = stack.enter_context(_rejected_rows(errors, csv_file))
-        line = _ProgressLine(file, csv_file)
+        line = _ProgressLine(file, csv_file, shown=not as_json)
         try:
             if chosen.dry_run:
                 with _taken_back(open_unit) as units:
@@ -213,11 +213,11 @@ def _rejected_rows(path: Path | None, source: CsvFile) -> Iterator[_Told]:
 
 
 class _ProgressLine:
-    """A line on stderr that is written over, when stderr is a terminal."""
+    """A line on stderr that is written over, when stderr is a terminal and people read it."""
 
-    def __init__(self, file: IO[bytes], csv_file: CsvFile) -> None:
+    def __init__(self, file: IO[bytes], csv_file: CsvFile, *, shown: bool) -> None:
         self._csv_file = csv_file
-        self._shown = sys.stderr.isatty()
+        self._shown = shown and sys.stderr.isatty()
         self._size = 0
         if self._shown and file.seekable():
             at = file.tell()
