@@ -10,7 +10,7 @@ from uuid import UUID
 
 import click
 
-from bharat.cli.base import Runtime, pass_runtime, show_json, show_table
+from bharat.cli.base import Runtime, Summaries, pass_runtime, show_json, show_table
 from bharat.contracts.errors import BharatError, Problem
 from bharat.contracts.principal import SYSTEM, Role
 
@@ -26,7 +26,7 @@ _of_org = click.option("--org", metavar="SLUG", help="The organisation; may be l
 _from_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 
 
-@click.group()
+@click.group(cls=Summaries)
 def org() -> None:
     """Make and list organisations."""
 
@@ -60,15 +60,15 @@ def org_list(runtime: Runtime, *, as_json: bool) -> None:
     _list(as_json, ("slug", "name", "id", "created_at"), rows)
 
 
-@click.group()
+@click.group(cls=Summaries)
 def user() -> None:
     """Make, list and change users. WHO is an address, an id, or a name that only one user has."""
 
 
 @user.command("create")
 @click.argument("name")
-@click.option("--role", type=_ROLES, default=Role.AGENT.value, show_default=True)
-@click.option("--email", metavar="ADDRESS")
+@click.option("--role", type=_ROLES, default=Role.AGENT.value, show_default=True, help="What the user may do.")
+@click.option("--email", metavar="ADDRESS", help="The user's address, to log in with and to send mails to.")
 @click.option("--team", metavar="NAME", help="The user's team; made when there is none of this name.")
 @click.option("--login", is_flag=True, help="Let the user log in with the address; asks for a password.")
 @_from_stdin
@@ -182,7 +182,7 @@ def user_password(runtime: Runtime, *, who: str, password_stdin: bool, org: str 
     _say(as_json, {"id": row.id}, f"set the password of {row.name}")
 
 
-@click.group()
+@click.group(cls=Summaries)
 def team() -> None:
     """Make and list teams."""
 
@@ -190,7 +190,7 @@ def team() -> None:
 @team.command("create")
 @click.argument("name")
 @click.option("--lead", metavar="WHO", help="The user who leads it, by address, id or name.")
-@click.option("--region")
+@click.option("--region", help="Where it works, in your own words.")
 @_of_org
 @_as_json
 @pass_runtime
@@ -228,7 +228,7 @@ def team_list(runtime: Runtime, *, org: str | None, as_json: bool) -> None:
     _list(as_json, ("id", "region", "lead", "name"), rows)
 
 
-@click.group()
+@click.group(cls=Summaries)
 def apikey() -> None:
     """Make, list and revoke API keys."""
 

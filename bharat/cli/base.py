@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import textwrap
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -61,7 +62,22 @@ class Runtime:
 pass_runtime = click.make_pass_decorator(Runtime, ensure=True)
 
 
-class BharatGroup(click.Group):
+class Summaries(click.Group):
+    """A group whose `--help` has the whole first sentence of each command, over several lines where it must be."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, command.get_short_help_str(_WHOLE)) for name, command in found if command and not command.hidden]
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
+
+
+_WHOLE = 1000
+"""Characters of a summary: more than any has."""
+
+
+class BharatGroup(Summaries):
     """The core's commands, then those of the enabled plugins, which are loaded only when they are needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -141,13 +157,15 @@ def show_json(value: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
-def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in aligned columns; the last one runs free."""
+def show_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None = None) -> None:
+    """Print rows in aligned columns. The last one runs free, or goes on below itself where a line would pass `width`."""
     lines = [header, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header) - 1)]
+    begin = sum(widths) + 2 * len(widths)
     for line in lines:
-        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
-        click.echo("  ".join([*cells, line[-1]]).rstrip())
+        cells = [cell.ljust(size) for cell, size in zip(line, widths, strict=False)]
+        text = line[-1] if width is None else f"\n{' ' * begin}".join(textwrap.wrap(line[-1], max(20, width - begin)))
+        click.echo("  ".join([*cells, text]).rstrip())
 
 
 def _told(error: BharatError) -> str:

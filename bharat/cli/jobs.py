@@ -9,7 +9,7 @@ from uuid import UUID
 
 import click
 
-from bharat.cli.base import Runtime, pass_runtime, show_json, show_table
+from bharat.cli.base import Runtime, Summaries, pass_runtime, show_json, show_table
 
 if TYPE_CHECKING:
     from bharat.work.dead import JobFacts
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _STATES = ("scheduled", "ready", "running", "done", "dead")
 
 
-@click.group()
+@click.group(cls=Summaries)
 def jobs() -> None:
     """Look at background jobs; replay or discard dead ones."""
 

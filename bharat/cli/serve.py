@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
@@ -14,7 +15,9 @@ from bharat.contracts.errors import BharatError
 
 
 @click.command()
-@click.option("--bind", multiple=True, metavar="ADDRESS", help="HOST:PORT or unix:PATH; else [server] host and port.")
+@click.option(
+    "--bind", multiple=True, metavar="ADDRESS", help="HOST:PORT or unix:PATH, repeatable; else [server] host and port."
+)
 @pass_runtime
 def serve(runtime: Runtime, *, bind: tuple[str, ...]) -> None:
     """Serve HTTP until SIGTERM. While a migration is pending, /readyz answers 503 and says which."""
@@ -75,7 +78,11 @@ def _on_a_port(runtime: Runtime) -> Runtime:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((server.host, server.port))
+        except (socket.gaierror, UnicodeError) as error:
+            raise BharatError(_no_host(server.host, getattr(error, "strerror", None) or str(error))) from error
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise BharatError(_no_host(server.host, "no interface has it")) from error
             raise BharatError(
                 f"can't listen on {server.host} port {server.port}: {error.strerror}; choose another port with "
                 "BHARAT_SERVER__PORT (`make run PORT=…`), or stop what listens there"
@@ -86,6 +93,12 @@ def _on_a_port(runtime: Runtime) -> Runtime:
     fixed = Runtime(runtime.config_path, {**runtime.environ, "BHARAT_SERVER__PORT": str(port)})
     fixed.builtins = runtime.builtins
     return fixed
+
+
+def _no_host(host: str, reason: str) -> str:
+    return (
+        f"server.host is {host!r}, which is no address of this machine ({reason}); correct it, or BHARAT_SERVER__HOST"
+    )
 
 
 def _become(runtime: Runtime, module: str, *arguments: str) -> NoReturn:

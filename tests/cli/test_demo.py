@@ -187,6 +187,12 @@ def test_printed_commands_name_the_file_and_the_home_that_are_not_found_by_thems
     assert "--config other.toml plugins" in told(load(Path("other.toml"), {}))
 
 
+@pytest.mark.parametrize("host", ["nowhere.invalid", "192.0.2.7"])
+def test_a_host_that_is_not_this_machine_s_is_told(home: Path, host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(cli, ["dev"], runtime=Runtime(environ={"BHARAT_HOME": str(home), "BHARAT_SERVER__HOST": host})) == 1
+    assert f"server.host is {host!r}, which is no address of this machine" in capsys.readouterr().err
+
+
 def test_a_taken_port_is_refused_before_anything_is_made(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

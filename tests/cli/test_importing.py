@@ -238,6 +238,8 @@ def test_an_import_as_a_user_stays_within_the_role(
         (("import", "companies", "in.csv", "--map", "name"), 2, "'name' is not COLUMN=FIELD"),
         (("import", "companies", "in.csv", "--alias", "name:x"), 2, "--alias name:x is not FIELD:WORD=OTHER"),
         (("import", "companies", "in.csv", "--date-format", "DD"), 1, "'DD' is not a date format"),
+        (("import", "nonsense", "in.csv"), 2, "; see `bharat plugins` for more"),
+        (("import", "companies", "in.csv", "--currency", "XXX"), 1, "'XXX' is not a currency code: currency: use"),
         (("import", "companies", "in.csv", "--map", "nam=name"), 1, "the file has no column 'nam'; did you mean name?"),
         (("export", "deals", "--filter", "stats=won"), 1, "did you mean 'status'?"),
     ],
@@ -276,3 +278,14 @@ def test_an_export_as_a_user_holds_what_the_user_may_export(
     for email, lines in (("asha@acme.example", 1), ("ada@acme.example", 2)):
         bharat("export", "companies", "--as", email, "--out", "out.csv")
         assert len((folder / "out.csv").read_text().splitlines()) == lines
+
+
+def test_a_column_that_fills_nothing_is_told_with_the_options_that_help(
+    bharat: Bharat, folder: Path, organisation: UUID
+) -> None:
+    outcome = bharat("import", "companies", file(folder, "name,sektor,Our sign\nAcme,x,y\n"))
+    assert outcome.code == 1
+    assert "company has no field 'sektor': use `--map sektor=sector` or `--ignore sektor`; " in outcome.err
+    assert (
+        "company has no field 'Our sign': use `--map 'Our sign=FIELD'` or `--ignore 'Our sign'`; it has " in outcome.err
+    )
