@@ -133,13 +133,9 @@ class Grammar:
         return tuple(name for name in self._resource.names if name in asked)
 
     def parameters(self) -> tuple[Parameter, ...]:
-        """For the OpenAPI document."""
-        found = [_parameter(name, attribute, op) for name, (attribute, op) in self._filters.items()]
+        """For the OpenAPI document: first what shapes the list, then the many filters."""
         others: dict[str, tuple[dict[str, Any], str]] = {
             "q": ({"type": "string", "pattern": _WORDS, "maxLength": 200}, "Words that must all occur, whatever their case."),
-            "deleted": ({"type": "boolean"}, "Show what was deleted instead; needs the permission to delete."),
-            "limit": ({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}, f"Records a page; {DEFAULT_LIMIT} unless given."),
-            "cursor": ({"type": "string"}, "`next_cursor` of the page before; filters and sort must stay the same."),
             "sort": (
                 {"type": "string", "pattern": self._sort_pattern()},
                 f"Up to {MAX_SORT} of {', '.join(self._sorts)}, comma-separated; `-`: descending. Without a value: last.",
@@ -148,12 +144,17 @@ class Grammar:
                 {"type": "string", "pattern": f"^({'|'.join(self._resource.names)})(,({'|'.join(self._resource.names)}))*$"},
                 "Which fields to show, comma-separated.",
             ),
+            "limit": ({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}, f"Records a page; {DEFAULT_LIMIT} unless given."),
+            "cursor": ({"type": "string"}, "`next_cursor` of the page before; filters and sort must stay the same."),
             "total": ({"type": "boolean"}, "Also count all that match."),
+            "deleted": ({"type": "boolean"}, "Show what was deleted instead; needs the permission to delete."),
         }  # fmt: skip
-        for name, (schema, description) in others.items():
-            if name in self._others:
-                found.append(Parameter(name=name, schema=schema, description=description))
-        return tuple(found)
+        found = [
+            Parameter(name=name, schema=schema, description=description)
+            for name, (schema, description) in others.items()
+            if name in self._others
+        ]
+        return (*found, *(_parameter(name, attribute, op) for name, (attribute, op) in self._filters.items()))
 
     def _sort_pattern(self) -> str:
         one = f"-?({'|'.join(self._sorts)})"
@@ -219,4 +220,6 @@ def _parameter(name: str, attribute: Attribute, op: str) -> Parameter:
         schema = {"type": "array", "items": dict(schema), "minItems": 1, "maxItems": MAX_IN}
     elif op == "prefix" and isinstance(attribute.kind, TextKind):
         schema = TextKind(attribute.kind.max_length).schema
-    return Parameter(name=name, schema=schema, description=_MEANING[op], comma_separated=op == "in")
+    return Parameter(
+        name=name, schema=schema, description=_MEANING[op], comma_separated=op == "in", filters=attribute.name
+    )

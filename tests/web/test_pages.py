@@ -136,6 +136,37 @@ def test_the_reference_says_what_an_operation_needs_takes_and_answers(shop: Site
     assert "201" in create
 
 
+def operation(text: str, name: str) -> str:
+    return text.partition(f'id="operation-{name}"')[2].partition("</details>")[0]
+
+
+def test_the_reference_tells_what_a_login_is_needed_for(shop: Site) -> None:
+    text = shop.client.simulate_get("/docs").text
+    assert ">a login or an API key</a>" in operation(text, "list-site-visits")
+    assert ">a login only</a>: an API key can&#x27;t do it" in operation(text, "create-api-key")
+    assert "For everyone." in operation(text, "login")
+    explained = text.partition('id="authentication"')[2].partition("</section>")[0]
+    assert "Authorization: Bearer bh_" in explained
+    assert f"{shop.app.public_url}/api/v1/login" in explained
+
+
+def test_the_reference_shows_a_list_s_own_parameters_first_and_its_filters_by_field(shop: Site) -> None:
+    text = operation(shop.client.simulate_get("/docs").text, "list-site-visits")
+    names = re.findall(r'<th scope="row"><code>([^<]+)</code>', text)
+    assert names[:6] == ["q", "sort", "fields", "limit", "cursor", "total"]
+    assert not [name for name in names if "." in name]
+    row = text.partition("<code>planned_on</code>")[2].partition("</tr>")[0]
+    assert re.findall(r"<code>([^<]+)</code>", row) == ["=", ".ne", ".gt", ".gte", ".lt", ".lte", ".in"]
+
+
+def test_the_reference_has_no_raw_markup_of_descriptions_and_tells_limits_in_words(shop: Site) -> None:
+    text = shop.client.simulate_get("/docs").text
+    assert "`" not in re.sub(r"<pre.*?</pre>", "", text, flags=re.DOTALL)
+    assert "<code>next_cursor</code>" in text
+    assert "1\N{EN DASH}200 characters" in text
+    assert "characters:" not in text
+
+
 def test_every_problem_type_that_an_answer_names_is_explained(shop: Site) -> None:
     ids = set(outline(shop.client, "/docs/problems").ids)
     assert {slug for slug, *_ in problem_kinds()} <= ids
@@ -143,3 +174,19 @@ def test_every_problem_type_that_an_answer_names_is_explained(shop: Site) -> Non
         target = shop.client.simulate_request(method, path).json["type"]
         assert target.startswith("/docs/problems#")
         assert target.partition("#")[2] in ids
+
+
+def test_every_status_that_an_operation_lists_has_a_problem_type(shop: Site) -> None:
+    known = {status for _, status, *_ in problem_kinds()}
+    paths = shop.client.simulate_get("/openapi.json").json["paths"]
+    listed = {int(status) for path in paths.values() for one in path.values() for status in one["responses"]}
+    assert {status for status in listed if status >= 400} <= known
+
+
+def test_statuses_have_the_names_of_rfc_9110(shop: Site) -> None:
+    text = shop.client.simulate_get("/docs/problems").text
+    for said in ("HTTP 413 Content Too Large", "HTTP 416 Range Not Satisfiable", "HTTP 422 Unprocessable Content"):
+        assert f'<p class="soft status">{said}</p>' in text
+    responses = shop.client.simulate_get("/openapi.json").json["paths"]["/api/v1/site_visits"]["post"]["responses"]
+    assert responses["413"]["description"] == "Content Too Large"
+    assert responses["422"]["description"] == "Unprocessable Content"
