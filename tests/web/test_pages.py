@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from typing import cast
 
 import pytest
 from falcon import testing
 
 from bharat.contracts.provider import Capability
+from bharat.contracts.route import Request
 from bharat.web.reference import problem_kinds
+from bharat.web.welcome import WelcomeFacts, welcome_routes
 from tests.fixtures.application import OpenSite, Site
 
 PAGES = ("/", "/docs", "/docs/problems", "/accept-invitation", "/reset-password")
@@ -102,6 +105,15 @@ def test_the_welcome_page_tells_mode_providers_and_plugins(open_site: OpenSite) 
     assert re.search(r"sample\s+site visits", plain)
 
 
+def test_the_welcome_page_links_to_metrics_only_where_no_proxy_hides_them() -> None:
+    def text(mode: str) -> str:
+        (welcome, _) = welcome_routes(WelcomeFacts("1", mode, "http://crm.example", [], [], []), list)
+        return str(welcome.handler(cast(Request, None)).body.decode())
+
+    assert 'href="/metrics"' in text("single node")
+    assert "/metrics" not in text("cluster")
+
+
 def test_the_welcome_page_shows_commands_that_fit_this_installation(shop: Site) -> None:
     text = shop.client.simulate_get("/").text
     assert f"{shop.app.public_url}/api/v1/login" in text
@@ -190,3 +202,36 @@ def test_statuses_have_the_names_of_rfc_9110(shop: Site) -> None:
     responses = shop.client.simulate_get("/openapi.json").json["paths"]["/api/v1/site_visits"]["post"]["responses"]
     assert responses["413"]["description"] == "Content Too Large"
     assert responses["422"]["description"] == "Unprocessable Content"
+
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/nowhere", 404), ("/<b>%22", 404), ("/?x=1", 400), ("/storage/none", 400)]
+)
+def test_a_browser_that_goes_astray_gets_a_page_that_leads_home(shop: Site, path: str, status: int) -> None:
+    path, _, query = path.partition("?")
+    answer = shop.client.simulate_get(path, query_string=query or None, headers={"Accept": BROWSER})
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'; style-src 'self';")
+    assert answer.headers["vary"] == "Accept"
+    assert "<b>" not in answer.text
+    found = Outline(answer.text)
+    assert "/" in found.links
+    assert found.tags.count("h1") == 1
+
+
+@pytest.mark.parametrize(
+    "accept", [None, "*/*", "application/json", "text/html;q=0.5, application/json", "nonsense", ""]
+)
+def test_a_program_that_goes_astray_gets_a_problem(shop: Site, accept: str | None) -> None:
+    answer = shop.client.simulate_get("/nowhere", headers={} if accept is None else {"Accept": accept})
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/nowhere", "/api/v1/site_visits"])
+def test_the_api_answers_browsers_with_problems_too(shop: Site, path: str) -> None:
+    answer = shop.client.simulate_get(path, headers={"Accept": BROWSER})
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "vary" not in answer.headers
