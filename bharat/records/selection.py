@@ -67,7 +67,7 @@ class Grammar:
         """Raises `Malformed` with every fault."""
         if not raw:
             return Selection(sort=self._default, context=f"{self._resource.name}[]")
-        pairs = parse_query(raw)
+        pairs = self._pairs(raw)
         faults: list[FieldFault] = []
         conditions: list[Condition] = []
         found: dict[str, Any] = {"sort": self._default}
@@ -89,6 +89,20 @@ class Grammar:
             (name, text) for name, text in pairs.items() if name not in ("limit", "cursor", "fields", "total")
         )
         return Selection(**found, conditions=tuple(conditions), context=f"{self._resource.name}{bound}")
+
+    def _pairs(self, raw: str) -> dict[str, str]:
+        try:
+            return parse_query(raw)
+        except Malformed as refused:
+            # Who repeats a filter wants any of several values.
+            faults = [FieldFault(fault.path, fault.detail + self._several(fault.path[1:])) for fault in refused.faults]
+            raise Malformed(refused.detail, faults=faults) from None
+
+    def _several(self, name: str) -> str:
+        attribute, op = self._filters.get(name, (None, ""))
+        if attribute is None or op not in ("eq", "in") or "in" not in attribute.filters:
+            return ""
+        return f"; for any of several values write {attribute.name}.in=one,another"
 
     def _other(self, name: str, text: str) -> dict[str, Any]:
         match name:
@@ -116,7 +130,8 @@ class Grammar:
             name = part.removeprefix("-")
             attribute = self._sorts.get(name)
             if attribute is None:
-                raise Refused(f"can't sort by {name[:60]!r}{hint(name, self._sorts)}")
+                others = hint(name, self._sorts) or f"; what can be sorted by: {', '.join(self._sorts)}"
+                raise Refused(f"can't sort by {name[:60]!r}{others}")
             if any(attribute is other for other, _ in found):
                 raise Refused(f"names {name!r} twice")
             found.append((attribute, part.startswith("-")))
