@@ -63,6 +63,15 @@ def code(text: str) -> Html:
     return element("code", text)
 
 
+def prose(text: str) -> Html:
+    """A sentence whose words in backticks are code, as docstrings and descriptions have it."""
+    parts = text.split("`")
+    # One without its partner is no mark but a character.
+    if len(parts) % 2 == 0:
+        return render(text)
+    return render([code(part) if place % 2 else part for place, part in enumerate(parts)])
+
+
 def command(text: str) -> Html:
     """A command to copy: one click selects all of it."""
     return element("pre", element("code", text), class_="command", tabindex="0")

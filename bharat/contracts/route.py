@@ -28,7 +28,11 @@ class Public:
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """Any principal may call, for what concerns only itself."""
+    """Any principal may call, for what concerns only itself.
+
+    `by_login`: the handler refuses API keys; said here for the API document."""
+
+    by_login: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +168,8 @@ class Parameter:
     required: bool = False
     comma_separated: bool = False
     """Of an array: one parameter with commas, instead of one for each item."""
+    filters: str = ""
+    """The field that a list is filtered by; the reference shows all filters of a field in one row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from bharat.contracts.errors import FieldFault, Invalid, Malformed
-from bharat.contracts.phrasing import phrased
+from bharat.contracts.phrasing import phrased, unknown
 from bharat.contracts.query_string import parse_query
 from bharat.contracts.spelling import hint
 
@@ -36,6 +36,8 @@ class BodyDecoder:
 
     def decode(self, raw: bytes) -> Any:
         """Raises `Malformed` for what is not JSON and `Invalid` for JSON that is not of the type."""
+        if not raw.strip():
+            raise Malformed("The body is empty.")
         try:
             value = self._decoder.decode(raw)
         except msgspec.ValidationError as error:
@@ -117,8 +119,9 @@ def _collect(info: msgspec.inspect.Type, type_: Any, data: Any, at: str) -> Iter
         fields = {field.encode_name: field for field in info.fields}
         for name in data:
             if name not in fields:
-                near = hint(str(name), fields)
-                yield FieldFault(_join(at, str(name)), f"unknown {'parameter' if at == '?' else 'field'}{near}")
+                text = str(name)
+                told = f"unknown parameter{hint(text, fields)}" if at == "?" else unknown(text, info.cls, fields)
+                yield FieldFault(_join(at, text), told)
         hints = msgspec.structs.fields(info.cls)
         for hint_field, field in zip(hints, info.fields, strict=True):
             if field.encode_name not in data:

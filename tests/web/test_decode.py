@@ -157,3 +157,9 @@ def test_a_fault_is_told_in_words_without_types_or_patterns(body: dict[str, obje
     with pytest.raises(Invalid) as refused:
         BodyDecoder(Card).decode(msgspec.json.encode(body))
     assert list(faults(refused.value).values()) == [detail]
+
+
+@pytest.mark.parametrize("raw", [b"", b" \n"])
+def test_an_empty_body_is_told_as_such(raw: bytes) -> None:
+    with pytest.raises(Malformed, match=r"^The body is empty\.$"):
+        BodyDecoder(Order).decode(raw)
