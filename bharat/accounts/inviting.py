@@ -13,7 +13,7 @@ from bharat.accounts.service import Accounts
 from bharat.accounts.tables import invitations, teams, users
 from bharat.accounts.tokens import derived_token, hash_of, organisation_of
 from bharat.accounts.trail import author_of, note
-from bharat.accounts.users import add_user, find_user, set_login
+from bharat.accounts.users import add_user, end_invitations, find_user, set_login
 from bharat.contracts.database import Unit
 from bharat.contracts.errors import Conflict, FieldFault, Invalid, NotFound
 from bharat.contracts.principal import Actor, ActorKind, Role
@@ -33,19 +33,20 @@ def invite(
     user_id: UUID | None = None,
 ) -> UUID:
     """Invite an address and have the mail sent; an open invitation of it is replaced. With `user_id` the login is for a user who
-    exists, whose role and team stay.
+    exists, whose role and team stay; one that was sent for the user to another address, a mistyped one, is replaced too.
 
     Whether the address has a login elsewhere is told to nobody but its owner, on accepting. Raises `Conflict` when it is that
     of a user here, `Invalid` for a team that is not there, `NotFound` for a user who is not."""
     if user_id is not None:
-        user = find_user(unit, user_id)
+        # Locked, so that of two invitations made at once the second replaces the first.
+        user = find_user(unit, user_id, lock="change")
         name, role, team_id = user.name, Role(user.role), None
     if team_id is not None and unit.scalar(sa.select(teams.c.id).where(teams.c.id == team_id)) is None:
         raise Invalid("The team is not there.", faults=[FieldFault("/team_id", "there is no such team")])
     holder = unit.scalar(sa.select(users.c.id).where(users.c.email == email))
     if holder is not None and holder != user_id:
         raise Conflict("The address belongs to a user of this organisation: invite that user by user_id.")
-    unit.execute(invitations.update().where(invitations.c.email == email, _OPEN).values(revoked_at=unit.at))
+    end_invitations(unit, user_id, email)
     id, organisation_id = new_id(), unit.organisation_id
     assert organisation_id is not None
     row = {
@@ -89,14 +90,13 @@ def accept(accounts: Accounts, token: str, password: str, name: str | None, call
     kept = accounts.passwords.hash(password)
     user_id: UUID = found.user_id or new_id()
     with app.database.write(organisation_id, Actor(ActorKind.USER, user_id, caller.request_id)) as unit:
+        # The user before the invitation, as everybody locks them: two who wait for each other would wait in a ring.
+        if found.user_id is not None and not _is_active(unit, user_id):
+            raise _wrong_token()
         if unit.execute(invitations.update().where(live).values(accepted_at=unit.at)).rowcount != 1:
             raise _wrong_token()
         if found.user_id is None:
             add_user(unit, id=user_id, name=name, role=Role(found.role), email=found.email, team_id=found.team_id)
-        else:
-            user = find_user(unit, user_id, lock="change")
-            if not user.active:
-                raise _wrong_token()
         set_login(unit, user_id, found.email, kept)
         note(unit, "accepted", "invitation", found.id, {"user_id": (None, user_id)})
     return user_id
@@ -106,6 +106,14 @@ def open_invitations(limit: int, after: UUID | None) -> sa.Select[Any]:
     """Invitations that wait, in order of making."""
     statement = sa.select(invitations).where(_OPEN).order_by(invitations.c.id).limit(limit)
     return statement if after is None else statement.where(invitations.c.id > after)
+
+
+def _is_active(unit: Unit, user_id: UUID) -> bool:
+    """Whether the user is there and active, and stays so until the unit ends."""
+    try:
+        return bool(find_user(unit, user_id, lock="change").active)
+    except NotFound:
+        return False
 
 
 def _wrong_token() -> Invalid:

@@ -21,6 +21,10 @@ from bharat.contracts.sessions import NewSession, Session, SessionsUnavailable, 
 log = logging.getLogger(__name__)
 
 _CREDENTIAL = sa.select(credentials.c.user_id, credentials.c.organisation_id, credentials.c.password_hash)
+_MINE = sa.and_(credentials.c.user_id == users.c.id, credentials.c.organisation_id == users.c.organisation_id)
+_LOGIN = sa.select(users.c.name, users.c.epoch, credentials.c.email, credentials.c.password_hash).select_from(
+    users.join(credentials, _MINE)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +52,16 @@ def log_in(accounts: Accounts, email: str, password: str, caller: Caller, old_to
     matches = accounts.passwords.verify(password, found.password_hash if found is not None else None)
     user = None
     if found is not None and matches:
-        statement = sa.select(users.c.epoch).where(users.c.id == found.user_id, users.c.active.is_(True))
-        user = database.read(found.organisation_id).row(statement)
+        user = _proven(accounts, found.organisation_id, found.user_id, email, password, found.password_hash)
     if found is None or user is None:
         log.info("a login from %s was refused", caller.address)
         raise Unauthenticated("The address or the password is wrong.")
     accounts.budgets.login_succeeded(email)
-    renewed = accounts.passwords.hash(password) if accounts.passwords.outdated(found.password_hash) else None
+    renewed = accounts.passwords.hash(password) if accounts.passwords.outdated(user.password_hash) else None
     begun = begin_session(accounts, found.organisation_id, found.user_id, user.epoch, caller)
     with database.write(found.organisation_id, Actor(ActorKind.USER, found.user_id, caller.request_id)) as unit:
         if renewed is not None:
-            mine = (credentials.c.user_id == found.user_id) & (credentials.c.password_hash == found.password_hash)
+            mine = (credentials.c.user_id == found.user_id) & (credentials.c.password_hash == user.password_hash)
             unit.execute(credentials.update().where(mine).values(password_hash=renewed))
         note(unit, "logged_in", "user", found.user_id, {"session": (None, begun[1].handle)})
     if old_token is not None:
@@ -145,14 +148,23 @@ def sessions_unavailable() -> Unavailable:
     return Unavailable("The session store does not answer. Try again shortly.")
 
 
-def _me(accounts: Accounts, principal: Principal) -> Any:
-    mine = sa.and_(credentials.c.user_id == users.c.id, credentials.c.organisation_id == users.c.organisation_id)
-    statement = (
-        sa.select(users.c.name, users.c.epoch, credentials.c.email, credentials.c.password_hash)
-        .select_from(users.join(credentials, mine))
-        .where(users.c.id == principal.user_id)
+def _proven(
+    accounts: Accounts, organisation_id: UUID, user_id: UUID, email: str, password: str, verified: str
+) -> sa.Row[Any] | None:
+    """The active user's row, when the password is still that of this address; `verified` is the hash it was found to match.
+
+    A hash takes long enough for somebody to change the password meanwhile, which raises the epoch. So the epoch is read in one
+    statement with the hash that it belongs to: a session of it ends with that hash."""
+    row = accounts.app.database.read(organisation_id).row(
+        _LOGIN.where(users.c.id == user_id, users.c.active.is_(True), credentials.c.email == email)
     )
-    row = accounts.app.database.read(principal.organisation_id).row(statement)
+    if row is None or row.password_hash == verified:
+        return row
+    return row if accounts.passwords.verify(password, row.password_hash) else None
+
+
+def _me(accounts: Accounts, principal: Principal) -> Any:
+    row = accounts.app.database.read(principal.organisation_id).row(_LOGIN.where(users.c.id == principal.user_id))
     if row is None:
         raise Conflict("You have no login any more: log in again.")
     return row

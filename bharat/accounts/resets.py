@@ -18,6 +18,7 @@ from bharat.accounts.users import raise_epoch, set_password
 from bharat.contracts.errors import FieldFault, Invalid
 from bharat.contracts.principal import SYSTEM, Actor, ActorKind
 from bharat.contracts.work import JobContext, JobSpec
+from bharat.data.row_locks import locked
 from bharat.work import enqueue
 
 
@@ -38,7 +39,8 @@ def _prepare(job: JobContext) -> None:
         return
     lifetime = accounts_of(app).policy.reset_lifetime
     with app.database.write(found.organisation_id, Actor(SYSTEM.kind, None, job.request_id)) as unit:
-        active = sa.select(users.c.id).where(users.c.id == found.user_id, users.c.active.is_(True))
+        # Locked: who is deactivated or gets another login at this moment must find the link, to end it.
+        active = locked(sa.select(users.c.id).where(users.c.id == found.user_id, users.c.active.is_(True)), "change")
         made = sa.select(password_resets.c.id).where(password_resets.c.id == job.id)
         # The reset has the job's id: a job that runs twice makes one.
         if unit.scalar(active) is None or unit.scalar(made) is not None:
@@ -89,12 +91,13 @@ def confirm_reset(accounts: Accounts, token: str, password: str, caller: Caller)
     accounts.passwords.check(password, email=found.email, name=found.name)
     kept = accounts.passwords.hash(password)
     with app.database.write(organisation_id, Actor(ActorKind.USER, found.user_id, caller.request_id)) as unit:
+        # The user before the link, as everybody locks them: two who wait for each other would wait in a ring.
+        if unit.scalar(locked(sa.select(users.c.id).where(users.c.id == found.user_id), "change")) is None:
+            raise _wrong_token()
         if unit.execute(password_resets.update().where(live).values(used_at=unit.at)).rowcount != 1:
             raise _wrong_token()
         if not set_password(unit, found.user_id, kept):
             raise _wrong_token()
-        others = (password_resets.c.user_id == found.user_id) & password_resets.c.used_at.is_(None)
-        unit.execute(password_resets.update().where(others).values(used_at=unit.at))
         raise_epoch(unit, found.user_id)
         note(unit, "password_reset", "user", found.user_id)
     forget_sessions(accounts, organisation_id, found.user_id)

@@ -10,7 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from bharat.accounts.names import trimmed
-from bharat.accounts.tables import api_keys, credentials, teams, users
+from bharat.accounts.tables import api_keys, credentials, invitations, password_resets, teams, users
 from bharat.accounts.trail import author_of, difference, note
 from bharat.contracts.database import Unit
 from bharat.contracts.errors import Conflict, FieldFault, Invalid, NotFound
@@ -66,7 +66,8 @@ def find_user(unit: Unit, user_id: UUID, *, lock: Lock | None = None) -> sa.Row[
 
 def change_user(unit: Unit, row: sa.Row[Any], values: Mapping[str, Any]) -> int:
     """Write `values` (of name, role, active, email, team_id) to a user locked by `find_user`; the new version. What is the same
-    already changes nothing. A role or deactivation raises the epoch, which ends the user's sessions.
+    already changes nothing. A role or deactivation raises the epoch, which ends the user's sessions; a deactivation ends keys and
+    mailed links too, for good: who is let in again later must not find them working in other hands.
 
     Raises `Invalid` for a team that is not there, `Conflict` for an address taken, and for taking the last administrator."""
     if "name" in values:
@@ -89,20 +90,18 @@ def change_user(unit: Unit, row: sa.Row[Any], values: Mapping[str, Any]) -> int:
     statement = users.update().where(users.c.id == row.id).values(**written).returning(users.c.version)
     with taken_is_conflict(unit, "The address belongs to another user."):
         version = unit.execute(statement).scalar_one()
+    if stopped:
+        _end_proofs(unit, row.id)
     note(unit, "updated", "user", row.id, changes)
     return int(version)
 
 
 def delete_user(unit: Unit, row: sa.Row[Any]) -> None:
-    """Deactivate for good: the login and its address are given up, keys revoked. The row stays, since records and the audit
-    trail name it."""
+    """Deactivate for good: the login and its address are given up, keys and mailed links end. The row stays, since records and
+    the audit trail name it."""
     change_user(unit, row, {"active": False, "email": None})
     unit.execute(credentials.delete().where(_login_of(unit, row.id)))
-    unit.execute(
-        api_keys.update()
-        .where(api_keys.c.user_id == row.id, api_keys.c.revoked_at.is_(None))
-        .values(revoked_at=unit.at)
-    )
+    _end_proofs(unit, row.id)
     unit.execute(teams.update().where(teams.c.lead_id == row.id).values(lead_id=None, version=teams.c.version + 1))
     unit.execute(users.update().where(users.c.id == row.id).values(deleted_at=unit.at, team_id=None))
     note(unit, "deleted", "user", row.id)
@@ -118,7 +117,8 @@ def raise_epoch(unit: Unit, user_id: UUID) -> int:
 
 
 def set_login(unit: Unit, user_id: UUID, email: str, password_hash: str) -> None:
-    """Let the user log in with this address and password; a login it had is replaced and its sessions end.
+    """Let the user log in with this address and password; a login it had is replaced and its sessions end, as does every mailed
+    link of the user or to the address: one sent to where the login was before must not move it back.
 
     Raises `Invalid` for what is no address, `Conflict` when it logs somebody else in."""
     _check_spelling(email)
@@ -135,13 +135,28 @@ def set_login(unit: Unit, user_id: UUID, email: str, password_hash: str) -> None
         "updated_by": author_of(unit),
     }  # fmt: skip
     unit.execute(users.update().where(users.c.id == user_id).values(**moved))
+    end_invitations(unit, user_id, email)
+    _end_resets(unit, user_id)
     note(unit, "login_set", "user", user_id)
 
 
 def set_password(unit: Unit, user_id: UUID, password_hash: str) -> bool:
-    """Replace the hash of a login; `False` when the user has none."""
+    """Replace the hash of a login; `False` when the user has none. Links to choose another one end."""
     values = {"password_hash": password_hash, "changed_at": unit.at}
-    return unit.execute(credentials.update().where(_login_of(unit, user_id)).values(**values)).rowcount == 1
+    replaced = unit.execute(credentials.update().where(_login_of(unit, user_id)).values(**values)).rowcount == 1
+    _end_resets(unit, user_id)
+    return replaced
+
+
+def end_invitations(unit: Unit, user_id: UUID | None, email: str | None) -> None:
+    """Withdraw the open invitations of a user and those of an address, whoever they are for."""
+    theirs = []
+    if user_id is not None:
+        theirs.append(invitations.c.user_id == user_id)
+    if email is not None:
+        theirs.append(invitations.c.email == email)
+    waiting = (invitations.c.accepted_at.is_(None), invitations.c.revoked_at.is_(None))
+    unit.execute(invitations.update().where(sa.or_(*theirs), *waiting).values(revoked_at=unit.at))
 
 
 def has_login() -> sa.ColumnElement[bool]:
@@ -164,6 +179,19 @@ class taken_is_conflict:  # noqa: N801 - a context manager, read as a phrase
         self._savepoint.__exit__(kind, error, trace)
         if isinstance(error, sa.exc.IntegrityError):
             raise Conflict(self._detail) from error
+
+
+def _end_proofs(unit: Unit, user_id: UUID) -> None:
+    """Make worthless whatever lets somebody act as the user or become it, but the password."""
+    mine = (api_keys.c.user_id == user_id, api_keys.c.revoked_at.is_(None))
+    unit.execute(api_keys.update().where(*mine).values(revoked_at=unit.at))
+    end_invitations(unit, user_id, None)
+    _end_resets(unit, user_id)
+
+
+def _end_resets(unit: Unit, user_id: UUID) -> None:
+    waiting = (password_resets.c.user_id == user_id, password_resets.c.used_at.is_(None))
+    unit.execute(password_resets.update().where(*waiting).values(used_at=unit.at))
 
 
 def _check_team(unit: Unit, team_id: UUID | None) -> None:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from bharat.contracts.principal import Role
+import pytest
+
+from bharat.accounts import users as accounts_users
+from bharat.accounts.passwords import Passwords
+from bharat.accounts.users import delete_user, find_user, set_login
+from bharat.contracts.principal import SYSTEM, Role
 from bharat.data.clock import OffsetClock
 from tests.accounts.site import NEW_PASSWORD, Browser, Site
 
@@ -100,3 +105,73 @@ def test_a_foreign_team_or_user_is_not_there(site: Site) -> None:
     admin = admin_of(site)
     assert admin.post("/invitations", {"email": NEW, "team_id": team}).status_code == 422
     assert admin.post("/invitations", {"email": NEW, "user_id": user}).status_code == 404
+
+
+def test_an_invitation_at_a_corrected_address_ends_that_to_the_mistyped_one(site: Site) -> None:
+    user_id = str(site.add_user(site.acme, "Darcel", Role.ADMIN))
+    admin = admin_of(site)
+    admin.post("/invitations", {"email": "mistyped@acme.example", "user_id": user_id})
+    site.work()
+    admin.post("/invitations", {"email": NEW, "user_id": user_id})
+    site.work()
+    assert [item["email"] for item in admin.get("/invitations").json["items"]] == [NEW]
+    assert accept(site, site.token_mailed_to("mistyped@acme.example")) == 422
+    assert accept(site, site.token_mailed_to(NEW)) == 201
+    assert site.browser().log_in(NEW, NEW_PASSWORD).status_code == 200
+
+
+def test_a_login_that_is_set_ends_the_invitations_of_its_user_and_address(site: Site) -> None:
+    user_id = site.add_user(site.acme, "Darcel", Role.AGENT)
+    admin = admin_of(site)
+    admin.post("/invitations", {"email": "mistyped@acme.example", "user_id": str(user_id)})
+    admin.post("/invitations", {"email": NEW, "name": "Nadia"})
+    site.work()
+    with site.app.database.write(site.acme, SYSTEM) as unit:
+        set_login(unit, user_id, NEW, site.app.accounts.passwords.hash(NEW_PASSWORD))
+    assert admin.get("/invitations").json["items"] == []
+    assert accept(site, site.token_mailed_to("mistyped@acme.example")) == 422
+    assert accept(site, site.token_mailed_to(NEW)) == 422
+
+
+def test_without_its_end_the_link_to_the_old_address_takes_the_login_over(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mutant: `end_invitations` in `set_login` is left out; the test above would find 201."""
+    user_id = site.add_user(site.acme, "Darcel", Role.AGENT)
+    admin_of(site).post("/invitations", {"email": "mistyped@acme.example", "user_id": str(user_id)})
+    site.work()
+    monkeypatch.setattr(accounts_users, "end_invitations", lambda *_: None)
+    with site.app.database.write(site.acme, SYSTEM) as unit:
+        set_login(unit, user_id, NEW, site.app.accounts.passwords.hash(NEW_PASSWORD))
+    assert accept(site, site.token_mailed_to("mistyped@acme.example")) == 201
+
+
+@pytest.mark.parametrize("way", ["deleted", "deactivated", "reactivated"])
+def test_the_invitation_of_a_user_who_left_is_worthless(site: Site, way: str) -> None:
+    path = f"/users/{site.add_user(site.acme, 'Darcel', Role.AGENT)}"
+    admin = admin_of(site)
+    admin.post("/invitations", {"email": NEW, "user_id": path.rpartition("/")[2]})
+    site.work()
+    if way == "deleted":
+        assert admin.delete(path, 1).status_code == 204
+    else:
+        assert admin.patch(path, {"active": False}, 1).status_code == 200
+    if way == "reactivated":
+        assert admin.patch(path, {"active": True}, 2).status_code == 200
+    assert accept(site, site.token_mailed_to(NEW)) == 422
+
+
+def test_a_user_who_is_deleted_while_accepting_is_told_of_the_link(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    user_id = site.add_user(site.acme, "Darcel", Role.AGENT)
+    admin_of(site).post("/invitations", {"email": NEW, "user_id": str(user_id)})
+    site.work()
+    token = site.token_mailed_to(NEW)
+    hashed = Passwords.hash
+
+    def slow(self: Passwords, password: str) -> str:
+        with site.app.database.write(site.acme, SYSTEM) as unit:
+            delete_user(unit, find_user(unit, user_id, lock="delete"))
+        return hashed(self, password)
+
+    monkeypatch.setattr(Passwords, "hash", slow)
+    assert accept(site, token) == 422

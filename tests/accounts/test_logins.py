@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
 from argon2 import PasswordHasher
 
+from bharat.accounts import logins
 from bharat.accounts.passwords import Passwords
-from bharat.accounts.tables import credentials
-from bharat.accounts.users import raise_epoch
+from bharat.accounts.service import Accounts
+from bharat.accounts.tables import credentials, users
+from bharat.accounts.users import raise_epoch, set_login, set_password
 from bharat.contracts.limits import LimitsUnavailable, Verdict
 from bharat.contracts.principal import SYSTEM
 from bharat.contracts.sessions import SessionsUnavailable
 from bharat.data.clock import OffsetClock
 from bharat.local.limits import DatabaseLimits
 from bharat.local.sessions import DatabaseSessions
-from tests.accounts.site import NEW_PASSWORD, PASSWORD, Site
+from tests.accounts.site import NEW_PASSWORD, PASSWORD, Browser, Site
 
 AGENT = "agent@acme.example"
 
@@ -138,6 +143,82 @@ def test_a_login_ends_the_session_the_browser_had(site: Site) -> None:
     browser.log_in(AGENT)
     assert browser.token != old.token
     assert old.get("/me").status_code == 401
+
+
+def changed_while_verifying(site: Site, monkeypatch: pytest.MonkeyPatch, change: Callable[[], None]) -> Browser:
+    """A browser that logs in as the agent with `PASSWORD`; `change` happens once it was found right and before the answer."""
+    verify = Passwords.verify
+    waiting = [change]
+
+    def slow(self: Passwords, password: str, kept: str | None) -> bool:
+        matches = verify(self, password, kept)
+        if waiting:
+            waiting.pop()()
+        return matches
+
+    monkeypatch.setattr(Passwords, "verify", slow)
+    browser = site.browser()
+    browser.log_in(AGENT)
+    assert not waiting
+    return browser
+
+
+def new_hash(site: Site) -> str:
+    return site.app.accounts.passwords.hash(NEW_PASSWORD)
+
+
+def change_of(site: Site, way: str) -> Callable[[], None]:
+    """What takes the agent's password away."""
+    agent = site.users["agent"]
+
+    def by_reset() -> None:
+        with site.app.database.write(site.acme, SYSTEM) as unit:
+            assert set_password(unit, agent, kept)
+            raise_epoch(unit, agent)
+
+    def by_operator() -> None:
+        with site.app.database.write(site.acme, SYSTEM) as unit:
+            set_login(unit, agent, AGENT, kept)
+
+    def moved() -> None:
+        with site.app.database.write(site.acme, SYSTEM) as unit:
+            set_login(unit, agent, "elsewhere@acme.example", same)
+
+    kept, same = new_hash(site), site.app.accounts.passwords.hash(PASSWORD)
+    return {"reset": by_reset, "operator": by_operator, "moved": moved}[way]
+
+
+@pytest.mark.parametrize("way", ["reset", "operator", "moved"])
+def test_a_password_that_is_changed_while_it_is_verified_gets_no_session(
+    site: Site, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Protected by `_proven`, which reads the epoch in one statement with the hash."""
+    browser = changed_while_verifying(site, monkeypatch, change_of(site, way))
+    assert browser.token is None
+    assert browser.get("/me").status_code == 401
+
+
+def test_an_epoch_that_is_read_without_its_hash_gives_the_old_password_a_new_session(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mutant: the row's hash is not compared in `_proven`; the test above would find the old password logged in."""
+
+    def unproven(accounts: Accounts, organisation_id: UUID, user_id: UUID, *_: str) -> sa.Row[Any] | None:
+        return accounts.app.database.read(organisation_id).row(logins._LOGIN.where(users.c.id == user_id))
+
+    monkeypatch.setattr(logins, "_proven", unproven)
+    browser = changed_while_verifying(site, monkeypatch, change_of(site, "reset"))
+    assert browser.get("/me").status_code == 200
+
+
+def test_a_hash_that_another_login_renews_meanwhile_refuses_nobody(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    renewed = site.app.accounts.passwords.hash(PASSWORD)
+
+    def renew() -> None:
+        with site.app.database.write(None, SYSTEM) as unit:
+            unit.execute(credentials.update().where(credentials.c.email == AGENT).values(password_hash=renewed))
+
+    assert changed_while_verifying(site, monkeypatch, renew).get("/me").status_code == 200
 
 
 def test_a_logout_clears_away_a_session_that_had_ended(site: Site) -> None:

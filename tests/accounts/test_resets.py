@@ -7,8 +7,12 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from bharat.accounts import users as accounts_users
+from bharat.accounts.passwords import Passwords
 from bharat.accounts.tables import password_resets
+from bharat.accounts.users import change_user, find_user, set_login
 from bharat.contracts.limits import LimitsUnavailable
+from bharat.contracts.principal import SYSTEM
 from bharat.data.clock import OffsetClock
 from bharat.work.tables import jobs
 from tests.accounts.site import NEW_PASSWORD, PASSWORD, Browser, Site
@@ -127,3 +131,56 @@ def test_a_deactivated_user_gets_no_mail(site: Site) -> None:
     ask(site, AGENT)
     site.work()
     assert site.mails(AGENT) == []
+
+
+def test_a_changed_password_ends_the_link(site: Site) -> None:
+    """Who read the mailbox and is locked out by a new password must not choose the next one."""
+    browser = site.browser(AGENT)
+    ask(site, AGENT)
+    site.work()
+    body = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
+    assert browser.call("PUT", "/me/password", body).status_code == 204
+    assert confirm(site.browser(), site.token_mailed_to(AGENT), "the thief has this one") == 422
+
+
+def test_a_login_that_moves_ends_the_link_in_the_old_mailbox(site: Site) -> None:
+    ask(site, AGENT)
+    site.work()
+    with site.app.database.write(site.acme, SYSTEM) as unit:
+        set_login(unit, site.users["agent"], "new@acme.example", site.app.accounts.passwords.hash(NEW_PASSWORD))
+    assert confirm(site.browser(), site.token_mailed_to(AGENT), "the thief has this one") == 422
+
+
+def test_a_deactivation_ends_the_link_for_good(site: Site) -> None:
+    admin, path = site.browser("admin@acme.example"), f"/users/{site.users['agent']}"
+    ask(site, AGENT)
+    site.work()
+    assert admin.patch(path, {"active": False}, 2).status_code == 200
+    assert admin.patch(path, {"active": True}, 3).status_code == 200
+    assert confirm(site.browser(), site.token_mailed_to(AGENT)) == 422
+
+
+def test_a_deactivation_while_the_link_is_used_wins(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Protected by `_end_proofs` in `change_user`."""
+    assert deactivated_while_confirming(site, monkeypatch) == 422
+
+
+def test_without_the_end_of_links_a_reset_overtakes_a_deactivation(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mutant: `_end_proofs` in `change_user` is left out; the test above would find 204."""
+    monkeypatch.setattr(accounts_users, "_end_proofs", lambda *_: None)
+    assert deactivated_while_confirming(site, monkeypatch) == 204
+
+
+def deactivated_while_confirming(site: Site, monkeypatch: pytest.MonkeyPatch) -> int:
+    ask(site, AGENT)
+    site.work()
+    token = site.token_mailed_to(AGENT)
+    hashed = Passwords.hash
+
+    def slow(self: Passwords, password: str) -> str:
+        with site.app.database.write(site.acme, SYSTEM) as unit:
+            change_user(unit, find_user(unit, site.users["agent"], lock="change"), {"active": False})
+        return hashed(self, password)
+
+    monkeypatch.setattr(Passwords, "hash", slow)
+    return confirm(site.browser(), token)

@@ -91,6 +91,9 @@ def test_a_deactivation_ends_the_keys_at_once(site: Site, admin: Browser) -> Non
     path = f"/users/{site.users['agent']}"
     admin.patch(path, {"active": False}, admin.get(path).json["version"])
     assert script.get("/me").status_code == 401
+    admin.patch(path, {"active": True}, admin.get(path).json["version"])
+    assert site.browser(AGENT).get("/me").status_code == 200
+    assert script.get("/me").status_code == 401
 
 
 def test_a_demoted_administrator_is_one_no_more(site: Site, admin: Browser) -> None:

@@ -59,7 +59,8 @@ class NewUser(Body):
 
 
 class UserPatch(Body):
-    """What is to change. `active: false` ends the user's sessions and keys at once; `true` lets the user log in again."""
+    """What is to change. `active: false` ends the user's sessions, keys and mailed links at once and for good; `true` lets the
+    user log in again."""
 
     name: Name | UnsetType = UNSET
     role: Role | UnsetType = UNSET
