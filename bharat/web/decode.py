@@ -24,7 +24,9 @@ _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?")
 MAX_FAULTS = 100
 """How many faults an answer lists: nobody reads more, and a hostile body has a hundred thousand."""
-_PATH = re.compile(r" - at `\$(.*)`$")
+_MESSAGE = 300
+"""How much of a message of msgspec is read: it repeats the sender's text, however long that is."""
+_AT = " - at `$"
 
 
 class BodyDecoder:
@@ -155,12 +157,15 @@ def _join(at: str, name: str) -> str:
 
 def _fault(error: Exception, at: str, type_: Any) -> FieldFault:
     text = str(error)
-    match = _PATH.search(text)
-    if match:
-        text = text[: match.start()]
+    # Found from the end and without a regular expression, which would try again at each character of a long text.
+    where = text.rfind(_AT) if text.endswith("`") else -1
+    if where >= 0:
+        path = text[where + len(_AT) : -1]
+        text = text[:where]
         if not at.startswith("?"):
-            at += re.sub(r"\[(\d+)\]", r"/\1", match[1]).replace(".", "/").replace("[...]", "/-")
-    return FieldFault(at or "", phrased(text, type_))
+            at += re.sub(r"\[(\d+)\]", r"/\1", path).replace(".", "/").replace("[...]", "/-")
+    # What is expected are words of Bharat's own, a pattern's whole text among them; others repeat what was sent.
+    return FieldFault(at or "", phrased(text if text.startswith("Expected ") else text[:_MESSAGE], type_))
 
 
 def _nuls(value: Any, at: str) -> Iterable[str]:
