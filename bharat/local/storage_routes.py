@@ -6,16 +6,16 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from bharat.contracts.errors import NotFound, TooLarge, Unavailable, UnsupportedMediaType
+from bharat.contracts.errors import NotFound, RangeNotSatisfiable, TooLarge, Unavailable, UnsupportedMediaType
 from bharat.contracts.route import Public, Request, Response, Route, Stream
 from bharat.contracts.storage import (
     FileMissing,
     InvalidKey,
-    RangeNotSatisfiable,
     StorageUnavailable,
     StoredFile,
     validate_key,
 )
+from bharat.contracts.storage import RangeNotSatisfiable as NoSuchRange
 from bharat.local.signed_urls import PATH, DownloadQuery, SignedUrls, UploadQuery
 
 _RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})?")
@@ -50,14 +50,14 @@ def download(request: Request) -> Response:
         opened = request.app.storage.open(key, start=start, end=end)
     except FileMissing:
         raise NotFound("This file is no longer there.") from None
-    except RangeNotSatisfiable:
-        return _no_such_range(request.app.storage.stat(key).size)
+    except NoSuchRange:
+        raise _no_such_range(request.app.storage.stat(key).size) from None
     except StorageUnavailable as error:
         raise Unavailable("The file store does not answer.") from error
     if wanted and opened.file.size == 0:
         for _ in opened.chunks:  # there is none: this closes the file
             pass
-        return _no_such_range(0)
+        raise _no_such_range(0)
     headers = _headers(opened.file, query.filename)
     headers["Content-Length"] = str(opened.end - opened.start)
     if wanted:
@@ -96,8 +96,10 @@ def _key(request: Request) -> str:
         raise NotFound("This link leads nowhere.") from None
 
 
-def _no_such_range(size: int) -> Response:
-    return Response(status=416, headers={"Content-Range": f"bytes */{size}"})
+def _no_such_range(size: int) -> RangeNotSatisfiable:
+    return RangeNotSatisfiable(
+        f"The file has {size} bytes, and the range begins behind them.", headers={"Content-Range": f"bytes */{size}"}
+    )
 
 
 def _headers(file: StoredFile, filename: str | None) -> dict[str, str]:

@@ -57,6 +57,7 @@ class _Resource:
         except Problem as problem:
             response.status = problem.status
             response.text = problem.detail
+            response.set_headers(problem.headers)
             return
         if answer is None:
             response.status = 204

@@ -315,7 +315,8 @@ def test_a_download_can_be_resumed(
 ) -> None:
     storage.put("digits", [b"0123456789"])
     answer = fetch(storage.presign_get("digits", expires=timedelta(minutes=1)), headers={"Range": asked})
-    assert (answer.status, answer.body, answer.headers.get("content-range")) == (status, body, content_range)
+    assert (answer.status, answer.headers.get("content-range")) == (status, content_range)
+    assert answer.body == body if status < 400 else b"range" in answer.body
 
 
 @pytest.mark.parametrize(
@@ -328,7 +329,8 @@ def test_an_empty_file_has_no_range(
     storage.put("empty", [])
     url = storage.presign_get("empty", expires=timedelta(minutes=1))
     answer = fetch(url, headers={"Range": asked} if asked else {})
-    assert (answer.status, answer.body, answer.headers.get("content-range")) == (status, b"", content_range)
+    assert (answer.status, answer.headers.get("content-range")) == (status, content_range)
+    assert answer.body == b"" if status < 400 else b"range" in answer.body
 
 
 def test_an_upload_larger_than_agreed_stores_nothing(storage: Storage, fetch: Fetch) -> None:
