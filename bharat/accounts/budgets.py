@@ -12,6 +12,7 @@ import math
 from datetime import timedelta
 
 from bharat.accounts.policy import Policy
+from bharat.contracts.addresses import parsed
 from bharat.contracts.errors import TooManyRequests, Unavailable
 from bharat.contracts.limits import Limits, LimitsUnavailable, Verdict
 
@@ -74,12 +75,11 @@ def _account(email: str) -> str:
 
 def _network(address: str) -> str:
     """An IPv4 address, or the /64 that an IPv6 customer has at least; hashed, since only equality matters."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
+    found = parsed(address)
+    if found is None:
         return _digest(address)
-    prefix = 32 if parsed.version == 4 else 64
-    return _digest(str(ipaddress.ip_network((parsed, prefix), strict=False)))
+    prefix = 32 if found.version == 4 else 64
+    return _digest(str(ipaddress.ip_network((found, prefix), strict=False)))
 
 
 def _digest(text: str) -> str:
