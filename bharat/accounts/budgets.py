@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import logging
 import math
 from datetime import timedelta
 
@@ -16,8 +17,12 @@ from bharat.contracts.addresses import parsed
 from bharat.contracts.errors import TooManyRequests, Unavailable
 from bharat.contracts.limits import Limits, LimitsUnavailable, Verdict
 
+log = logging.getLogger(__name__)
+
 NETWORK_FACTOR = 10
 """How many times an account's attempts a whole network has: an office shares one address."""
+MOST_SECONDS = 120
+"""From here on a time is told in minutes."""
 RESETS = 5
 RESET_WINDOW = timedelta(hours=1)
 
@@ -42,6 +47,14 @@ class Budgets:
         except LimitsUnavailable as error:
             raise _unavailable() from error
 
+    def password_set(self, email: str) -> None:
+        """Whoever set it has shown another way to be the user, or is the operator: attempts that failed before are forgotten. It
+        was set already, so that a store that does not answer changes nothing."""
+        try:
+            self._limits.reset(_account(email))
+        except LimitsUnavailable:
+            log.warning("attempts to log in were not forgotten after a password was set: the store of limits is away")
+
     def reset(self, email: str, address: str) -> None:
         """Before a reset mail is asked for: nobody's mailbox is flooded."""
         self._spend(f"reset:network:{_network(address)}", RESETS * NETWORK_FACTOR, RESET_WINDOW)
@@ -62,7 +75,11 @@ class Budgets:
 
 def _refused(verdict: Verdict) -> TooManyRequests:
     seconds = max(1, math.ceil(verdict.retry_after.total_seconds()))
-    return TooManyRequests(f"Too many attempts. Try again in {seconds} seconds.", headers={"Retry-After": str(seconds)})
+    return TooManyRequests(f"Too many attempts. Try again in {_told(seconds)}.", headers={"Retry-After": str(seconds)})
+
+
+def _told(seconds: int) -> str:
+    return f"{math.ceil(seconds / 60)} minutes" if seconds > MOST_SECONDS else f"{seconds} second{'s' * (seconds != 1)}"
 
 
 def _unavailable() -> Unavailable:

@@ -101,6 +101,7 @@ def confirm_reset(accounts: Accounts, token: str, password: str, caller: Caller)
         raise_epoch(unit, found.user_id)
         note(unit, "password_reset", "user", found.user_id)
     forget_sessions(accounts, organisation_id, found.user_id)
+    accounts.budgets.password_set(found.email)
 
 
 def _wrong_token() -> Invalid:

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from bharat.accounts.tables import api_keys, invitations, password_resets
 from bharat.contracts.application import Application
-from bharat.contracts.principal import SYSTEM
 from bharat.contracts.work import CatchUp, CronEntry, JobContext, JobSpec
+from bharat.data import sweeping as data
 from bharat.data.organisations import organisations
 
 KEPT = timedelta(days=30)
@@ -27,8 +27,7 @@ def sweep(app: Application) -> int:
         (api_keys, sa.or_(api_keys.c.expires_at < before, api_keys.c.revoked_at < before)),
     )
     for (organisation_id,) in app.database.read(None).rows(sa.select(organisations.c.id)):
-        with app.database.write(organisation_id, SYSTEM) as unit:
-            count += sum(unit.execute(table.delete().where(condition)).rowcount for table, condition in ended)
+        count += sum(data.sweep(app.database, organisation_id, table, condition) for table, condition in ended)
     return count
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import click
 
-from bharat.cli.base import Runtime, pass_runtime, show_json, show_table
+from bharat.cli.base import Runtime, Summaries, pass_runtime, show_json, show_table
 from bharat.contracts.errors import BharatError, Problem
 from bharat.contracts.principal import SYSTEM, Role
 
@@ -26,7 +26,7 @@ _of_org = click.option("--org", metavar="SLUG", help="The organisation; may be l
 _from_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 
 
-@click.group()
+@click.group(cls=Summaries)
 def org() -> None:
     """Make and list organisations."""
 
@@ -39,9 +39,8 @@ def org() -> None:
 def org_create(runtime: Runtime, *, name: str, slug: str | None, as_json: bool) -> None:
     """Make an organisation. Then give it an administrator: `bharat user create --role admin --login`."""
     from bharat.accounts.seeding import create_organisation, slug_of
-    from bharat.app import build
 
-    with build(runtime.config, plugins=runtime.plugins) as app, _faults_told():
+    with runtime.application() as app, _faults_told():
         slug = slug or slug_of(name)
         id = create_organisation(app.database, name, slug=slug, actor=SYSTEM)
     _say(as_json, {"id": id, "slug": slug, "name": name}, f"made the organisation {slug} ({id})")
@@ -54,23 +53,22 @@ def org_list(runtime: Runtime, *, as_json: bool) -> None:
     """List the organisations."""
     import sqlalchemy as sa
 
-    from bharat.app import build
     from bharat.data.organisations import organisations
 
-    with build(runtime.config, plugins=runtime.plugins) as app:
+    with runtime.application() as app:
         rows = app.database.read(None).rows(sa.select(organisations).order_by(organisations.c.slug))
     _list(as_json, ("slug", "name", "id", "created_at"), rows)
 
 
-@click.group()
+@click.group(cls=Summaries)
 def user() -> None:
     """Make, list and change users. WHO is an address, an id, or a name that only one user has."""
 
 
 @user.command("create")
 @click.argument("name")
-@click.option("--role", type=_ROLES, default=Role.AGENT.value, show_default=True)
-@click.option("--email", metavar="ADDRESS")
+@click.option("--role", type=_ROLES, default=Role.AGENT.value, show_default=True, help="What the user may do.")
+@click.option("--email", metavar="ADDRESS", help="The user's address, to log in with and to send mails to.")
 @click.option("--team", metavar="NAME", help="The user's team; made when there is none of this name.")
 @click.option("--login", is_flag=True, help="Let the user log in with the address; asks for a password.")
 @_from_stdin
@@ -92,12 +90,11 @@ def user_create(
     """Make a user. Without --login it is only somebody to give work to."""
     from bharat.accounts.logins import normal_email
     from bharat.accounts.seeding import create_user, find_or_create_team
-    from bharat.app import build
 
     if (login or password_stdin) and email is None:
         raise click.UsageError("a login needs --email")
     address = normal_email(email) if email is not None else None
-    with build(runtime.config, plugins=runtime.plugins) as app, _faults_told():
+    with runtime.application() as app, _faults_told():
         organisation_id = _organisation(app, org)
         kept = _password(app, password_stdin, address, name) if login or password_stdin else None
         with app.database.write(organisation_id, SYSTEM) as unit:
@@ -117,9 +114,8 @@ def user_list(runtime: Runtime, *, org: str | None, as_json: bool) -> None:
 
     from bharat.accounts.tables import teams, users
     from bharat.accounts.users import has_login
-    from bharat.app import build
 
-    with build(runtime.config, plugins=runtime.plugins) as app:
+    with runtime.application() as app:
         statement = (
             sa.select(users, teams.c.name.label("team"), has_login().label("login"))
             .select_from(users.outerjoin(teams, teams.c.id == users.c.team_id))
@@ -168,11 +164,11 @@ def user_role(runtime: Runtime, *, who: str, role: str, org: str | None, as_json
 @_as_json
 @pass_runtime
 def user_password(runtime: Runtime, *, who: str, password_stdin: bool, org: str | None, as_json: bool) -> None:
-    """Set a user's password, and so give a login to one who has an address; its sessions end."""
+    """Set a user's password, and so give a login to one who has an address; its sessions end, and so does a lock after
+    failed attempts."""
     from bharat.accounts.users import set_login
-    from bharat.app import build
 
-    with build(runtime.config, plugins=runtime.plugins) as app, _faults_told():
+    with runtime.application() as app, _faults_told():
         organisation_id = _organisation(app, org)
         with app.database.write(organisation_id, SYSTEM) as unit:
             row = _user(unit, who)
@@ -182,10 +178,11 @@ def user_password(runtime: Runtime, *, who: str, password_stdin: bool, org: str 
         with app.database.write(organisation_id, SYSTEM) as unit:
             set_login(unit, row.id, row.email, kept)
         _forget_sessions(app, organisation_id, row.id)
+        app.accounts.budgets.password_set(row.email)
     _say(as_json, {"id": row.id}, f"set the password of {row.name}")
 
 
-@click.group()
+@click.group(cls=Summaries)
 def team() -> None:
     """Make and list teams."""
 
@@ -193,7 +190,7 @@ def team() -> None:
 @team.command("create")
 @click.argument("name")
 @click.option("--lead", metavar="WHO", help="The user who leads it, by address, id or name.")
-@click.option("--region")
+@click.option("--region", help="Where it works, in your own words.")
 @_of_org
 @_as_json
 @pass_runtime
@@ -202,9 +199,8 @@ def team_create(
 ) -> None:
     """Make a team."""
     from bharat.accounts.teams import add_team
-    from bharat.app import build
 
-    with build(runtime.config, plugins=runtime.plugins) as app, _faults_told():
+    with runtime.application() as app, _faults_told():
         organisation_id = _organisation(app, org)
         with app.database.write(organisation_id, SYSTEM) as unit:
             lead_id = _user(unit, lead).id if lead is not None else None
@@ -221,9 +217,8 @@ def team_list(runtime: Runtime, *, org: str | None, as_json: bool) -> None:
     import sqlalchemy as sa
 
     from bharat.accounts.tables import teams, users
-    from bharat.app import build
 
-    with build(runtime.config, plugins=runtime.plugins) as app:
+    with runtime.application() as app:
         statement = (
             sa.select(teams, users.c.name.label("lead"))
             .select_from(teams.outerjoin(users, users.c.id == teams.c.lead_id))
@@ -233,7 +228,7 @@ def team_list(runtime: Runtime, *, org: str | None, as_json: bool) -> None:
     _list(as_json, ("id", "region", "lead", "name"), rows)
 
 
-@click.group()
+@click.group(cls=Summaries)
 def apikey() -> None:
     """Make, list and revoke API keys."""
 
@@ -265,9 +260,8 @@ def apikey_create(
 ) -> None:
     """Make a key for the user WHO. Its text is printed this once."""
     from bharat.accounts.keys import add_key
-    from bharat.app import build
 
-    with build(runtime.config, plugins=runtime.plugins) as app, _faults_told():
+    with runtime.application() as app, _faults_told():
         checked = app.permissions.check_scopes(scopes)
         with app.database.write(_organisation(app, org), SYSTEM) as unit:
             until = unit.at + timedelta(days=days) if days is not None else None
@@ -284,9 +278,8 @@ def apikey_list(runtime: Runtime, *, org: str | None, as_json: bool) -> None:
     import sqlalchemy as sa
 
     from bharat.accounts.tables import api_keys, users
-    from bharat.app import build
 
-    with build(runtime.config, plugins=runtime.plugins) as app:
+    with runtime.application() as app:
         statement = (
             sa.select(api_keys, users.c.name.label("owner"))
             .select_from(api_keys.join(users, users.c.id == api_keys.c.user_id))
@@ -305,9 +298,8 @@ def apikey_list(runtime: Runtime, *, org: str | None, as_json: bool) -> None:
 def apikey_revoke(runtime: Runtime, *, id: UUID, org: str | None, as_json: bool) -> None:
     """End a key at once."""
     from bharat.accounts.keys import revoke_key
-    from bharat.app import build
 
-    with build(runtime.config, plugins=runtime.plugins) as app, _faults_told():
+    with runtime.application() as app, _faults_told():
         organisation_id = _organisation(app, org)
         with app.database.write(organisation_id, SYSTEM) as unit:
             revoke_key(unit, id, owner_id=None)
@@ -354,9 +346,8 @@ def _user(unit: Unit, who: str) -> sa.Row[Any]:
 
 def _change(runtime: Runtime, who: str, org: str | None, as_json: bool, values: dict[str, Any], verb: str) -> None:
     from bharat.accounts.users import change_user, find_user
-    from bharat.app import build
 
-    with build(runtime.config, plugins=runtime.plugins) as app, _faults_told():
+    with runtime.application() as app, _faults_told():
         organisation_id = _organisation(app, org)
         with app.database.write(organisation_id, SYSTEM) as unit:
             row = _user(unit, who)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import textwrap
 import traceback
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from bharat.cli.logs import log_lines
 from bharat.config import Config, load
 from bharat.contracts.errors import BharatError, ConfigError, PluginError, Problem
 from bharat.plugins import Plugins
@@ -45,17 +47,37 @@ class Runtime:
     def plugins(self) -> Plugins:
         return Plugins.load(self.config, self.builtins)
 
-    def application(self) -> AbstractContextManager[Bharat]:
-        """The assembled application, for commands that read or write records; closed at the end of the block."""
+    @contextmanager
+    def application(self) -> Iterator[Bharat]:
+        """The assembled application, for commands that read or write records; closed at the end of the block. Raises
+        `BharatError`, before anything is made, when the database is not migrated."""
         from bharat.app import build  # as above
+        from bharat.cli.database import require_migrated, told_by_name
 
-        return build(self.config, plugins=self.plugins)
+        require_migrated(self.config, self.plugins)
+        with build(self.config, plugins=self.plugins) as app, told_by_name(self.config):
+            yield app
 
 
 pass_runtime = click.make_pass_decorator(Runtime, ensure=True)
 
 
-class BharatGroup(click.Group):
+class Summaries(click.Group):
+    """A group whose `--help` has the whole first sentence of each command, over several lines where it must be."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, command.get_short_help_str(_WHOLE)) for name, command in found if command and not command.hidden]
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
+
+
+_WHOLE = 1000
+"""Characters of a summary: more than any has."""
+
+
+class BharatGroup(Summaries):
     """The core's commands, then those of the enabled plugins, which are loaded only when they are needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -103,7 +125,8 @@ def run(group: click.Group, arguments: Sequence[str] | None = None, *, runtime: 
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     debug = bool(runtime.environ.get("BHARAT_DEBUG")) or "--debug" in arguments
     try:
-        result: Any = group.main(list(arguments), prog_name="bharat", standalone_mode=False, obj=runtime)
+        with log_lines(debug=debug):
+            result: Any = group.main(list(arguments), prog_name="bharat", standalone_mode=False, obj=runtime)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return 2
@@ -134,13 +157,15 @@ def show_json(value: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
-def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in aligned columns; the last one runs free."""
+def show_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None = None) -> None:
+    """Print rows in aligned columns. The last one runs free, or goes on below itself where a line would pass `width`."""
     lines = [header, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header) - 1)]
+    begin = sum(widths) + 2 * len(widths)
     for line in lines:
-        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
-        click.echo("  ".join([*cells, line[-1]]).rstrip())
+        cells = [cell.ljust(size) for cell, size in zip(line, widths, strict=False)]
+        text = line[-1] if width is None else f"\n{' ' * begin}".join(textwrap.wrap(line[-1], max(20, width - begin)))
+        click.echo("  ".join([*cells, text]).rstrip())
 
 
 def _told(error: BharatError) -> str:

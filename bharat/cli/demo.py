@@ -8,7 +8,6 @@ import os
 import secrets
 import shlex
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -20,7 +19,8 @@ import sqlalchemy as sa
 from bharat.accounts.seeding import create_organisation, create_user
 from bharat.accounts.tables import users
 from bharat.app import Bharat, build, migrator
-from bharat.config import Config
+from bharat.config import Config, find_file
+from bharat.config.sections import DEFAULT_HOME
 from bharat.contracts.errors import PluginError
 from bharat.contracts.principal import SYSTEM, Role
 from bharat.data.organisations import organisations
@@ -81,11 +81,12 @@ def welcome(config: Config, prepared: Prepared) -> str:
         if prepared.plural is not None:
             lines.append(f"       curl -b cookies '{url}/api/v1/{prepared.plural}?limit=3'")
         number = 3
-    command = _command(config.environ)
+    command = _command(config)
+    org = f" --org {SLUG}" if prepared.login is not None else ""
     if prepared.plural is not None:
         lines += [
             f"  {number}. Import a CSV file of your own, first without writing anything:",
-            f"       {command} import {prepared.plural} your-file.csv --dry-run",
+            f"       {command} import {prepared.plural} your-file.csv{org} --dry-run",
         ]
     else:
         lines += [
@@ -158,10 +159,15 @@ def _keep(path: Path, login: Login) -> None:
         file.write(msgspec.json.format(msgspec.json.encode(login), indent=2) + b"\n")
 
 
-def _command(environ: Mapping[str, str]) -> str:
-    """How to call `bharat` from the same folder with the same data."""
+def _command(config: Config) -> str:
+    """How to call `bharat` from the same folder with the same configuration and data, in any terminal."""
     program = Path(sys.argv[0])
     if program.is_absolute() and program.is_relative_to(Path.cwd()):
         program = program.relative_to(Path.cwd())
-    home = environ.get("BHARAT_HOME")
-    return f"{f'BHARAT_HOME={shlex.quote(home)} ' if home else ''}{shlex.quote(str(program))}"
+    is_default = config.home == DEFAULT_HOME.absolute()
+    told = [] if is_default else [f"BHARAT_HOME={shlex.quote(str(config.home))}"]
+    told.append(shlex.quote(str(program)))
+    found = find_file(None, {} if is_default else {"BHARAT_HOME": str(config.home)})
+    if config.file is not None and (found is None or found.absolute() != config.file.absolute()):
+        told.append(f"--config {shlex.quote(str(config.file))}")
+    return " ".join(told)

@@ -19,7 +19,7 @@ from bharat.cli.whole_file import whole_file
 @click.option("--as", "as_email", metavar="EMAIL", help="Export as this user: what the role may export.")
 @click.option(
     "--filter", "filters", multiple=True, metavar="NAME=VALUE", callback=pairs("=", "NAME=VALUE"),
-    help="As in the query string of the list: status=won, amount.gte=1000 …",
+    help="As in the query string of the list: status=won, amount.gte=1000 …; repeatable.",
 )  # fmt: skip
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write here; else to stdout."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
@@ -15,6 +16,7 @@ import click
 from bharat.cli.base import Runtime, pass_runtime, show_json
 from bharat.cli.parameters import pairs, type_called
 from bharat.cli.whole_file import whole_file
+from bharat.contracts.errors import BharatError, Invalid
 
 if TYPE_CHECKING:
     from bharat.app import Bharat
@@ -39,26 +41,29 @@ def _words(_: click.Context, __: click.Parameter, values: Sequence[str]) -> tupl
 @click.option("--as", "as_email", metavar="EMAIL", help="Import as this user, within what the role may do.")
 @click.option(
     "--map", "columns", multiple=True, metavar="COLUMN=FIELD", callback=pairs("=>", "COLUMN=FIELD"),
-    help="Which field a column fills; a column may fill several. `FIELD.OTHER` looks a record up by another field.",
+    help="Which field a column fills; a column may fill several. `FIELD.OTHER` looks a record up by another field. Repeatable.",
 )  # fmt: skip
-@click.option("--ignore", multiple=True, metavar="COLUMN", help="Leave a column out.")
+@click.option("--ignore", multiple=True, metavar="COLUMN", help="Leave a column out; repeatable.")
 @click.option(
     "--key", multiple=True, metavar="FIELD[,FIELD]", callback=_words,
-    help="What tells that a row is there already: it is updated then. Else every row is new.",
+    help="What tells that a row is there already: it is updated then. Else every row is new. Repeatable.",
 )  # fmt: skip
-@click.option("--null", "nulls", multiple=True, metavar="WORD", help="A word that means an empty cell.")
+@click.option("--null", "nulls", multiple=True, metavar="WORD", help="A word that means an empty cell; repeatable.")
 @click.option(
     "--alias", "aliases", multiple=True, metavar="FIELD:WORD=OTHER", callback=pairs(":", "FIELD:WORD=OTHER"),
-    help="Read WORD as OTHER in the cells of a field.",
+    help="Read WORD as OTHER in the cells of a field; repeatable.",
 )  # fmt: skip
 @click.option("--currency", metavar="CODE", help="For amounts without a currency, such as USD.")
 @click.option("--date-format", metavar="FORMAT", help="How dates are written: DD-MM-YYYY, MM/DD/YYYY, %d.%m.%y …")
 @click.option(
     "--default", "defaults", multiple=True, metavar="FIELD=VALUE", callback=pairs("=", "FIELD=VALUE"),
-    help="What empty cells and missing columns mean.",
+    help="What empty cells and missing columns mean; repeatable.",
 )  # fmt: skip
 @click.option(
-    "--create-missing", multiple=True, metavar="FIELD", help="Create what this reference names and isn't there."
+    "--create-missing",
+    multiple=True,
+    metavar="FIELD",
+    help="Create what this reference names and isn't there; repeatable.",
 )
 @click.option("--encoding", metavar="NAME", help="The file's encoding; UTF-8 unless it says otherwise itself.")
 @click.option("--delimiter", metavar="CHARACTER", help="What separates cells; found in the header by itself.")
@@ -93,17 +98,35 @@ def import_(
         actor = principal.actor if principal else SYSTEM
         open_unit: Callable[[], AbstractContextManager[Unit]] = lambda: app.database.write(organisation_id, actor)  # noqa: E731 - one expression, passed on
         told = stack.enter_context(_rejected_rows(errors, csv_file))
-        line = _ProgressLine(file, csv_file)
+        line = _ProgressLine(file, csv_file, shown=not as_json)
         try:
             if chosen.dry_run:
                 with _taken_back(open_unit) as units:
                     counts = _run(app, name, principal, chosen, csv_file, units, told.add, line.show)
             else:
                 counts = _run(app, name, principal, chosen, csv_file, open_unit, told.add, line.show)
+        except Invalid as error:
+            raise _by_options(error) from error
         finally:
             line.clear()
     _report(type_, counts, told.shown, chosen, errors, as_json)
     return 1 if counts.rejected else 0
+
+
+def _by_options(error: Invalid) -> BharatError:
+    """The error with the options of this command for each column that fills nothing."""
+    from bharat.records.importing.columns import MAP_OR_IGNORE
+
+    told = []
+    for fault in error.faults:
+        detail, name = fault.detail, fault.path.removeprefix("column ")
+        if detail.endswith(MAP_OR_IGNORE):
+            reason, _, hint = detail.removesuffix(f"; {MAP_OR_IGNORE}").partition("; ")
+            near = hint.removeprefix("did you mean ").rstrip("?") if hint.startswith("did you mean ") else "FIELD"
+            ways = f"`--map {shlex.quote(f'{name}={near}')}` or `--ignore {shlex.quote(name)}`"
+            detail = f"{reason}: use {ways}{'' if near != 'FIELD' else f'; {hint}'}"
+        told.append(detail)
+    return BharatError("; ".join(told)) if any("`--map " in detail for detail in told) else error
 
 
 def _options(**given: Any) -> ImportOptions:
@@ -213,11 +236,11 @@ def _rejected_rows(path: Path | None, source: CsvFile) -> Iterator[_Told]:
 
 
 class _ProgressLine:
-    """A line on stderr that is written over, when stderr is a terminal."""
+    """A line on stderr that is written over, when stderr is a terminal and people read it."""
 
-    def __init__(self, file: IO[bytes], csv_file: CsvFile) -> None:
+    def __init__(self, file: IO[bytes], csv_file: CsvFile, *, shown: bool) -> None:
         self._csv_file = csv_file
-        self._shown = sys.stderr.isatty()
+        self._shown = shown and sys.stderr.isatty()
         self._size = 0
         if self._shown and file.seekable():
             at = file.tell()

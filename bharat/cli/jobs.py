@@ -9,7 +9,7 @@ from uuid import UUID
 
 import click
 
-from bharat.cli.base import Runtime, pass_runtime, show_json, show_table
+from bharat.cli.base import Runtime, Summaries, pass_runtime, show_json, show_table
 
 if TYPE_CHECKING:
     from bharat.work.dead import JobFacts
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _STATES = ("scheduled", "ready", "running", "done", "dead")
 
 
-@click.group()
+@click.group(cls=Summaries)
 def jobs() -> None:
     """Look at background jobs; replay or discard dead ones."""
 
@@ -51,11 +51,10 @@ def dead(runtime: Runtime, *, kind: str | None, limit: int, as_json: bool) -> No
 @pass_runtime
 def replay(runtime: Runtime, *, ids: tuple[UUID, ...], kind: str | None, everything: bool, as_json: bool) -> int:
     """Let dead jobs run again, with as many attempts as they had. Name them by ID, by --kind or --all."""
-    from bharat.app import build
     from bharat.work import dead as dead_set
 
     _check_choice(ids, kind, everything)
-    with build(runtime.config, plugins=runtime.plugins) as app:
+    with runtime.application() as app:
         done = dead_set.replay(app.database, app.catalogue.jobs, ids or None, kind=kind)
     if as_json:
         show_json({"replayed": done.ready, "held_up": [str(job_id) for job_id in done.held_up]})
@@ -77,13 +76,12 @@ def discard(
     runtime: Runtime, *, ids: tuple[UUID, ...], kind: str | None, everything: bool, yes: bool, as_json: bool
 ) -> None:
     """Delete dead jobs for good. Name them by ID, by --kind or --all."""
-    from bharat.app import build
     from bharat.work import dead as dead_set
 
     _check_choice(ids, kind, everything)
     if not yes:
         click.confirm("What these jobs were to do will not be done. Go on?", abort=True, err=True)
-    with build(runtime.config, plugins=runtime.plugins) as app:
+    with runtime.application() as app:
         count = dead_set.discard(app.database, ids or None, kind=kind)
     if as_json:
         show_json({"discarded": count})
@@ -92,11 +90,10 @@ def discard(
 
 
 def _list(runtime: Runtime, state: str | None, kind: str | None, limit: int, as_json: bool) -> None:
-    from bharat.app import build
     from bharat.work.dead import list_jobs
     from bharat.work.tables import State
 
-    with build(runtime.config, plugins=runtime.plugins) as app:
+    with runtime.application() as app:
         found = list_jobs(app.database, state=State(state) if state else None, kind=kind, limit=limit)
     if as_json:
         show_json([dataclasses.asdict(facts) for facts in found])

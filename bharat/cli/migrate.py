@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from bharat.cli.base import Runtime, pass_runtime, show_json
+from bharat.cli.base import Runtime, Summaries, pass_runtime, show_json
 from bharat.contracts.errors import BharatError
 
 if TYPE_CHECKING:
     from bharat.data.migrations import Migrator
     from bharat.data.migrations.runner import Pending
+
+_FIRST, _LATER = "Create the tables", "Change the tables"
 
 
 @click.command()
@@ -30,7 +33,8 @@ if TYPE_CHECKING:
 @pass_runtime
 def migrate(runtime: Runtime, *, check: bool, down: str | None, to: str | None, yes: bool, as_json: bool) -> int:
     """Bring the database to the newest revision of the core and every enabled plugin."""
-    from bharat.app import migrator
+    from bharat.app import migrator, schema_of
+    from bharat.data.migrations.generate import differences, told
 
     if to is not None and down is None:
         raise click.UsageError("--to says where --down stops; say --down PLUGIN too")
@@ -38,6 +42,8 @@ def migrate(runtime: Runtime, *, check: bool, down: str | None, to: str | None, 
     try:
         if down is not None:
             if not yes:
+                if not sys.stdin.isatty():
+                    raise click.UsageError("there is no terminal to ask whether tables may go: use --yes")
                 click.confirm(f"This drops tables of {down!r} with everything in them. Go on?", abort=True)
             count = tool.downgrade(down, to)
             _say(as_json, {"undone": count}, [f"undid {count} revision{'s' * (count != 1)} of {down}"])
@@ -50,6 +56,8 @@ def migrate(runtime: Runtime, *, check: bool, down: str | None, to: str | None, 
     rows = _rows(steps)
     lines = [f"migrated {row['plugin']} {row['revision']}  {row['summary']}" for row in rows]
     _say(as_json, {"migrated": rows}, lines or ["the database is up to date"])
+    for line in told(differences(schema_of(runtime.plugins))):
+        click.echo(f"bharat: warning: {line}", err=True)
     return 0
 
 
@@ -71,21 +79,26 @@ def _rows(steps: Sequence[Pending]) -> list[dict[str, str]]:
 
 @click.command()
 @click.argument("plugin")
-@click.option("-m", "--message", default="Change the tables", show_default=True, help="The revision's first line.")
+@click.option(
+    "-m", "--message", help=f'The revision\'s first line; else "{_FIRST}", or "{_LATER}" where there are revisions.'
+)
 @pass_runtime
-def makemigration(runtime: Runtime, *, plugin: str, message: str) -> None:
+def makemigration(runtime: Runtime, *, plugin: str, message: str | None) -> None:
     """Write PLUGIN's next revision from the difference between its tables and its newest revision."""
     from bharat.app import schema_of
     from bharat.data.migrations.generate import make_migration
 
-    path = make_migration(schema_of(runtime.plugins), plugin, message)
+    schema = schema_of(runtime.plugins)
+    if message is None:
+        message = _LATER if any(schema.line(plugin).folder.glob("[0-9]*.py")) else _FIRST
+    path = make_migration(schema, plugin, message)
     if path is None:
         click.echo(f"nothing to do: the tables of {plugin} and its migrations agree")
     else:
         click.echo(f"wrote {path}: read it before you commit it")
 
 
-@click.group()
+@click.group(cls=Summaries)
 def database() -> None:
     """Prepare a PostgreSQL database."""
 

@@ -35,5 +35,9 @@ def type_called(app: Bharat, word: str) -> str:
     if word in plurals or word in plurals.values():
         return plurals.get(word, word)
     near = nearest(word, [*plurals, *plurals.values(), "users"])
-    hint = f"did you mean {near}?" if near else f"there are: {', '.join([*plurals, 'users'])}"
+    hint = (
+        f"did you mean {near}?"
+        if near
+        else f"there are: {', '.join([*plurals, 'users'])}; see `bharat plugins` for more"
+    )
     raise click.UsageError(f"there is no record type {word!r}; {hint}")

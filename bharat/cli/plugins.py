@@ -7,17 +7,20 @@ from pathlib import Path
 
 import click
 
-from bharat.cli.base import Runtime, pass_runtime, show_json, show_table
+from bharat.cli.base import Runtime, Summaries, pass_runtime, show_json, show_table
 from bharat.config import find_file, load
 from bharat.config.edit import add_plugin, read_file, remove_plugin, replace_file
 from bharat.contracts.errors import BharatError, ConfigError, PluginError
-from bharat.contracts.spelling import hint, nearest
+from bharat.contracts.spelling import nearest
 from bharat.plugins import LeftOver, OptionReport, PluginReport, Plugins, ProviderMissing, installed, survey
 from bharat.plugins.choice import IDLE
-from bharat.plugins.discovery import package_of
+from bharat.plugins.discovery import remedy_for_missing
+
+WIDTH = 100
+"""Columns of the list."""
 
 
-class _Named(click.Group):
+class _Named(Summaries):
     """`bharat plugins NAME` shows a plugin, whatever its name but `enable` and `disable`."""
 
     def resolve_command(
@@ -47,12 +50,18 @@ def _list(runtime: Runtime, as_json: bool) -> None:
     rows = []
     for report in reports:
         offers = ", ".join(f"{p.capability}:{p.name}{'*' if p.chosen else ''}" for p in report.providers)
-        adds = ", ".join(f"{len(names)} {kind}" for kind, names in report.adds.items())
+        adds = ", ".join(_counted(kind, len(names)) for kind, names in report.adds.items())
         about = report.problem or "; ".join(part for part in (offers, adds) if part)
         rows.append((str(report.order or ""), report.name, _state(report), report.version, about))
-    show_table(("", "PLUGIN", "STATE", "VERSION", "OFFERS (* chosen)"), rows)
+    show_table(("", "PLUGIN", "STATE", "VERSION", "OFFERS (* chosen)"), rows, width=WIDTH)
     if problem:
         click.echo(f"bharat: warning: Bharat would not start with this: {problem}", err=True)
+
+
+def _counted(kind: str, number: int) -> str:
+    """`2 cron entries`, `1 cron entry`."""
+    one = kind.removesuffix("ies") + "y" if kind.endswith("ies") else kind.removesuffix("s")
+    return f"{number} {one if number == 1 else kind}"
 
 
 @click.command("show", hidden=True)
@@ -83,20 +92,23 @@ def enable(runtime: Runtime, name: str) -> None:
     path = _file(runtime)
     text = read_file(path)
 
+    loaded: list[Plugins] = []
+
     def check(candidate: Path) -> None:
-        Plugins.load(load(candidate, runtime.environ), runtime.builtins)
+        loaded.append(Plugins.load(load(candidate, runtime.environ), runtime.builtins))
 
     if name in runtime.config.plugins:
         click.echo(f"Plugin {name} is enabled already.")
         return
     if name not in (found := installed()) and name not in dict(runtime.builtins):
-        raise PluginError(
-            f"plugin {name!r} is not installed{hint(name, found)}; install it with `pip install {package_of(name)}`"
-        )
+        raise PluginError(f"plugin {name!r} is not installed; {remedy_for_missing(name, found)}")
     new = add_plugin(text, name)
     _trial(path, new, check)
     replace_file(path, new)
-    click.echo(f"Enabled {name} in {path}. Run `bharat migrate`, then start Bharat again.")
+    has_tables = any(line.plugin == name for line in loaded[0].migrations())
+    click.echo(
+        f"Enabled {name} in {path}. {'Run `bharat migrate`, then start' if has_tables else 'Start'} Bharat again."
+    )
 
 
 @plugins.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
@@ -14,7 +15,9 @@ from bharat.contracts.errors import BharatError
 
 
 @click.command()
-@click.option("--bind", multiple=True, metavar="ADDRESS", help="HOST:PORT or unix:PATH; else [server] host and port.")
+@click.option(
+    "--bind", multiple=True, metavar="ADDRESS", help="HOST:PORT or unix:PATH, repeatable; else [server] host and port."
+)
 @pass_runtime
 def serve(runtime: Runtime, *, bind: tuple[str, ...]) -> None:
     """Serve HTTP until SIGTERM. While a migration is pending, /readyz answers 503 and says which."""
@@ -32,15 +35,20 @@ def serve(runtime: Runtime, *, bind: tuple[str, ...]) -> None:
 def dev(runtime: Runtime, *, reload: bool) -> None:
     """Migrate, make a demo organisation if there is none, and serve with a worker in the same process."""
     from bharat.cli.demo import prepare_demo, welcome
+    from bharat.server import END_ON_HANGUP
+    from bharat.server.development import check_tables
 
     runtime = _on_a_port(runtime)
     if runtime.plugins.worker_in_process is False:
         raise BharatError("`bharat dev` is for one node; in a cluster run `bharat serve` and `bharat worker`")
-    _check_tables(runtime, warn=reload)
+    if not reload:  # which looks at each start, and waits until it is repaired
+        check_tables(runtime.plugins)
     prepared = prepare_demo(runtime.config, runtime.plugins)
     click.echo(welcome(runtime.config, prepared))
     sys.stdout.flush()
-    _become(runtime, "bharat.server.reload" if reload else "bharat.server")
+    if reload:
+        _become(runtime, "bharat.server.reload")
+    _become(runtime, "bharat.server", END_ON_HANGUP)
 
 
 @click.command()
@@ -62,19 +70,6 @@ def demo(runtime: Runtime, *, as_json: bool) -> None:
         click.echo("\n".join(login_lines(login, runtime.config.home)))
 
 
-def _check_tables(runtime: Runtime, *, warn: bool) -> None:
-    """Refuse, or warn of, tables that no migration makes: their records would answer with errors that say nothing."""
-    from bharat.app import schema_of
-    from bharat.data.migrations.generate import differences, told
-
-    lines = told(differences(schema_of(runtime.plugins)))
-    if warn:
-        for line in lines:
-            click.echo(f"bharat: warning: {line}", err=True)
-    elif lines:
-        raise BharatError("; ".join(lines))
-
-
 def _on_a_port(runtime: Runtime) -> Runtime:
     """A free port in the place of port 0: links, the greeting and the check of a request's origin must know it. Says in one
     line that an address can't be listened on, before anything is prepared or promised."""
@@ -83,7 +78,11 @@ def _on_a_port(runtime: Runtime) -> Runtime:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((server.host, server.port))
+        except (socket.gaierror, UnicodeError) as error:
+            raise BharatError(_no_host(server.host, getattr(error, "strerror", None) or str(error))) from error
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise BharatError(_no_host(server.host, "no interface has it")) from error
             raise BharatError(
                 f"can't listen on {server.host} port {server.port}: {error.strerror}; choose another port with "
                 "BHARAT_SERVER__PORT (`make run PORT=…`), or stop what listens there"
@@ -94,6 +93,12 @@ def _on_a_port(runtime: Runtime) -> Runtime:
     fixed = Runtime(runtime.config_path, {**runtime.environ, "BHARAT_SERVER__PORT": str(port)})
     fixed.builtins = runtime.builtins
     return fixed
+
+
+def _no_host(host: str, reason: str) -> str:
+    return (
+        f"server.host is {host!r}, which is no address of this machine ({reason}); correct it, or BHARAT_SERVER__HOST"
+    )
 
 
 def _become(runtime: Runtime, module: str, *arguments: str) -> NoReturn:

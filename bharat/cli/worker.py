@@ -50,9 +50,8 @@ def _work(runtime: Runtime, grace: float, **options: Any) -> None:
     config, plugins = runtime.config, runtime.plugins
     configure(config.log)
     with _ended_by_signals(), build(config, plugins=plugins) as app:
-        _wait_until_migrated(app)
         working = Worker(app, **options)
-        working.start()
+        working.start_when_ready(app.readiness.reasons)
         try:
             _watch(working)
         finally:
@@ -74,15 +73,6 @@ def _ended_by_signals() -> Iterator[None]:
         log.info("stopped")
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _wait_until_migrated(app: Any) -> None:
-    said = ""
-    while reasons := app.readiness.reasons():
-        if reasons[0] != said:
-            said = reasons[0]
-            log.warning("waiting: %s", said)
-        time.sleep(1)
 
 
 def _watch(working: Any) -> NoReturn:

@@ -142,6 +142,8 @@ def read(setting: Setting, raw: Raw, *section: str) -> Any:
         result = msgspec.convert(value, setting.annotation, dec_hook=_build)
     except (ValueError, TypeError) as error:
         what = _fault(error, setting)
+        if isinstance(raw.value, float) and not setting.secret:  # a kind that says less than the value
+            what = re.sub(r"^(must be a whole number), not a number$", rf"\1, not {raw.value}", what)
         raise ConfigError(f"{raw.source}: {key} {what}.{setting.explanation}") from None
     return _hidden(result) if setting.secret else result
 

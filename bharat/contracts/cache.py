@@ -23,8 +23,8 @@ class Cache(Protocol):
 
     def get_or_compute(self, key: str, compute: Callable[[], bytes], *, ttl: timedelta) -> bytes:
         """The value, computed and kept when absent. Callers that miss together share one computation in this process,
-        and across processes where the backend can. An exception from `compute` reaches every caller that waited, and
-        nothing is kept."""
+        and across processes where the backend can. An `Exception` from `compute` reaches every caller that waited, and
+        nothing is kept; what else ends it (a deadline, a greenlet's end) is its own caller's, and another of them computes."""
         ...
 
     def clear(self) -> None:

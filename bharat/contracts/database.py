@@ -91,13 +91,17 @@ class Database(Protocol):
     @property
     def dialect(self) -> Literal["sqlite", "postgresql"]: ...
 
-    def write(self, organisation_id: UUID | None, actor: Actor, *, wait: bool = True) -> AbstractContextManager[Unit]:
+    def write(
+        self, organisation_id: UUID | None, actor: Actor, *, wait: bool | timedelta = True
+    ) -> AbstractContextManager[Unit]:
         """Open a unit of work. With `None` only platform tables can be named.
 
         Leaving the block commits; an exception rolls back. Raises `Unavailable` when the database does not answer
         or stays busy past its time-out: nothing has been changed then, except that a connection lost during the commit
-        itself leaves open whether it took place. An idempotency key tells the caller who asks again. With `wait=False` a database that is busy writing is
-        `Unavailable` at once, for notes that can as well be made later.
+        itself leaves open whether it took place. An idempotency key tells the caller who asks again.
+
+        `wait=False` is for notes that can as well be made later: where another unit holds SQLite's one writer, or on PostgreSQL a
+        row that this one comes to, it is `Unavailable` at once. A duration is the longest that such a wait may take.
 
         Units do not nest: a second one in the same thread or greenlet raises `RuntimeError`."""
         ...

@@ -130,6 +130,14 @@ class UnsupportedMediaType(Problem):
     title = "The content type is not supported"
 
 
+class RangeNotSatisfiable(Problem):
+    """The content ends before the range that `Range` asks for begins; `Content-Range` says how long it is."""
+
+    status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+    type = "range-not-satisfiable"
+    title = "There is no such range"
+
+
 class TooManyRequests(Problem):
     """A rate limit is used up; `Retry-After` says for how many seconds."""
 

@@ -14,6 +14,12 @@ from bharat.contracts.spelling import hint
 TOLD = "told"
 """The key of `msgspec.Meta.extra` under which a type says what its values must be: `must be an e-mail address …`."""
 
+LIKE = "like"
+"""The key of `msgspec.Meta.extra` under which a type whose JSON is a string shows one: `1234.50`. It is told to who sent a number."""
+
+KEPT = "kept_by_bharat"
+"""The name of a struct's class variable with the fields that answers have and bodies can't set."""
+
 END = r"(?!\n)$"
 """How a pattern ends: in Python `$` alone lets a line break pass behind the last character. In ECMAScript it does not, so the
 API document shows `$`."""
@@ -59,12 +65,22 @@ def phrased(message: str, type_: Any) -> str:
     if found := _MULTIPLE.fullmatch(message):
         return f"must be a multiple of {found[1]}"
     if found := _KIND.fullmatch(message):
+        like = next((meta.extra[LIKE] for meta in _metas(type_) if meta.extra and LIKE in meta.extra), None)
+        if like is not None and found[2] in ("int", "float"):
+            return f'must be a string like "{like}", not a number'
         told = next((meta.extra[TOLD] for meta in _metas(type_) if meta.extra and TOLD in meta.extra), "")
         more = f"; it {told}" if told and found[2] != "null" and "str" in found[1].split(" | ") else ""
         return f"must be {_kinds(found[1])}, not {_kinds(found[2])}{more}"
     if found := _FIELD.fullmatch(message):
         return f"{'lacks the field' if found[1].startswith('missing') else 'has the unknown field'} {found[2]!r}"
     return message[:1].lower() + message[1:]
+
+
+def unknown(name: str, struct: type, known: Iterable[str]) -> str:
+    """What is wrong with a field that the body's struct does not have."""
+    if name in getattr(struct, KEPT, ()):
+        return "is set by Bharat; leave it out"
+    return f"unknown field{hint(name, known)}"
 
 
 def _form(pattern: str, type_: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -24,9 +24,10 @@ class Clock(Protocol):
 class Fences(Protocol):
     """Issues fencing tokens (Kleppmann 2016, "How to do distributed locking")."""
 
-    def issue(self, name: str) -> int:
+    def issue(self, name: str, *, wait: timedelta | None = None) -> int:
         """The next token for the lock `name`: strictly greater than every one issued before, across processes,
-        restarts and lost lock stores. Raises `Unavailable` when the database does not answer."""
+        restarts and lost lock stores. Raises `Unavailable` when the database does not answer, or stays busy for longer than
+        `wait`."""
         ...
 
 

@@ -40,7 +40,8 @@ def etag(version: int) -> str:
 def asked_versions(request: Request) -> frozenset[int] | None:
     """The versions that `If-Match` allows; `None` for `*`. A weak tag or one of something else never matches (13.1.1).
 
-    Raises `PreconditionRequired` when the header is missing or empty, `Malformed` for what is no list of entity tags."""
+    Raises `PreconditionRequired` when the header is missing or empty, `Malformed` for what is no list of entity tags, and
+    `PreconditionFailed` when all of them are weak."""
     text = (request.header("If-Match") or "").strip()
     if not text:
         raise PreconditionRequired(
@@ -48,7 +49,12 @@ def asked_versions(request: Request) -> frozenset[int] | None:
         )
     if text == "*":
         return None
-    return frozenset(int(tag) for weak, tag in _entity_tags(text, "If-Match") if not weak and _VERSION.fullmatch(tag))
+    tags = _entity_tags(text, "If-Match")
+    if all(weak for weak, _ in tags):
+        raise PreconditionFailed(
+            f'If-Match compares strongly (RFC 9110, 13.1.1), so weak tags are not accepted: send "{tags[0][1]}" without W/.'
+        )
+    return frozenset(int(tag) for weak, tag in tags if not weak and _VERSION.fullmatch(tag))
 
 
 def check_version(asked: frozenset[int] | None, version: int, label: str) -> None:

@@ -28,7 +28,11 @@ class Public:
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """Any principal may call, for what concerns only itself."""
+    """Any principal may call, for what concerns only itself.
+
+    `by_login`: the handler refuses API keys; said here for the API document."""
+
+    by_login: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +55,33 @@ class Stream:
 
 @dataclass(slots=True)
 class Response:
-    """An answer that needs more than a body. `body` is a msgspec-encodable value, bytes (sent as they are), or `None`."""
+    """An answer that needs more than a body. `body` is a msgspec-encodable value, bytes (sent as they are), or `None`.
+
+    `chunks` is closed, where it has a `close`, whether or not it was sent to its end."""
 
     body: Any = None
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     content_type: str | None = None
     chunks: Iterator[bytes] | None = None
-    cookies: list[Cookie] = field(default_factory=list)
+    cookies: list[Cookie | LoginCookie] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Cookie:
-    """A cookie to set; the web room adds Secure, HttpOnly, SameSite and the name's prefix. `value=None` deletes it."""
+    """A cookie to set; the web room adds Secure, HttpOnly, SameSite and, over https, the prefix `__Host-` to the name. `value=None`
+    deletes it. It can't take the login's place."""
 
     name: str
     value: str | None
+    max_age: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoginCookie:
+    """The cookie that carries the session's token, for the routes that begin and end sessions."""
+
+    token: str | None
     max_age: timedelta | None = None
 
 
@@ -153,6 +168,8 @@ class Parameter:
     required: bool = False
     comma_separated: bool = False
     """Of an array: one parameter with commas, instead of one for each item."""
+    filters: str = ""
+    """The field that a list is filtered by; the reference shows all filters of a field in one row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,22 +10,24 @@ import sqlalchemy as sa
 
 from bharat.data.statements import ORGANISATION_SETTING, PLATFORM_SETTING
 
-# What is written into it is an id, or nothing: several commands in one message take no parameters (PostgreSQL manual,
+# What is written into it is an id and a number, or nothing: several commands in one message take no parameters (PostgreSQL manual,
 # "Multiple Statements in a Simple Query").
 _MESSAGE = (
-    f"BEGIN; SELECT set_config('{ORGANISATION_SETTING}', '{{organisation}}', true), "
+    f"BEGIN; {{patience}}SELECT set_config('{ORGANISATION_SETTING}', '{{organisation}}', true), "
     f"set_config('{PLATFORM_SETTING}', '{{platform}}', true), statement_timestamp()"
 )
+_MILLISECOND = timedelta(milliseconds=1)
 _AS_IT_IS = {"no_parameters": True}
 
 
-def begin(connection: sa.Connection, organisation_id: UUID | None) -> datetime:
+def begin(connection: sa.Connection, organisation_id: UUID | None, patience: timedelta | None = None) -> datetime:
     """Begin for an organisation, or for the platform (`None`), on a connection in autocommit; the time on the database's
-    clock."""
-    message = (
-        _MESSAGE.format(organisation="", platform="on")
-        if organisation_id is None
-        else _MESSAGE.format(organisation=organisation_id, platform="")
+    clock. No statement waits for a lock longer than `patience`; by default only the statement's own time-out ends it."""
+    message = _MESSAGE.format(
+        organisation="" if organisation_id is None else organisation_id,
+        platform="on" if organisation_id is None else "",
+        # Zero would be no limit.
+        patience="" if patience is None else f"SET LOCAL lock_timeout = {max(1, int(patience / _MILLISECOND))}; ",
     )
     at: datetime = connection.exec_driver_sql(message, execution_options=_AS_IT_IS).one()[2]
     return at.astimezone(UTC)

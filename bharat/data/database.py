@@ -33,6 +33,9 @@ StatementT = TypeVar("StatementT", bound=sa.Executable)
 _SQLITE_ERROR = 1
 _ENTANGLED = ("40001", "40P01")
 """PostgreSQL's serialization_failure and deadlock_detected."""
+_LOCKED = "55P03"
+"""PostgreSQL's lock_not_available: the wait for a lock was bounded, and over."""
+_BUSY = "The database is busy writing; try again shortly."
 _ATTEMPTS = 2
 """How often a connection is tried before anything was written: a kept one may have been closed by the server."""
 
@@ -66,14 +69,20 @@ class BharatDatabase:
         return DatabaseReader(self, organisation_id)
 
     @contextmanager
-    def write(self, organisation_id: UUID | None, actor: Actor, *, wait: bool = True) -> Iterator[DatabaseUnit]:
+    def write(
+        self, organisation_id: UUID | None, actor: Actor, *, wait: bool | timedelta = True
+    ) -> Iterator[DatabaseUnit]:
         here = threading.get_ident()
         if here in self._writing:
             raise RuntimeError(
                 "a unit of work is open here already, and a second one would wait for it for ever: use the open one, or call "
                 "sessions, locks and limits before the first use of it (`Route.before`)"
             )
-        opened = self._sqlite_write(wait) if self.dialect == "sqlite" else self._postgresql_write(organisation_id)
+        patience = wait if isinstance(wait, timedelta) else None if wait else timedelta(0)
+        if self.dialect == "sqlite":
+            opened = self._sqlite_write(self._busy_timeout if patience is None else min(patience, self._busy_timeout))
+        else:
+            opened = self._postgresql_write(organisation_id, patience)
         self._writing.add(here)
         try:
             with opened as (connection, at):
@@ -130,11 +139,11 @@ class BharatDatabase:
         raise AssertionError("unreachable")
 
     @contextmanager
-    def _sqlite_write(self, wait: bool) -> Iterator[tuple[sa.Connection, datetime]]:
-        patience = self._busy_timeout.total_seconds() if wait else 0
-        deadline = time.monotonic() + patience
-        if not self._writer.acquire(timeout=patience):
-            raise Unavailable("The database is busy writing; try again shortly.")
+    def _sqlite_write(self, patience: timedelta) -> Iterator[tuple[sa.Connection, datetime]]:
+        seconds = max(0.0, patience.total_seconds())
+        deadline = time.monotonic() + seconds
+        if not self._writer.acquire(timeout=seconds):
+            raise Unavailable(_BUSY)
         try:
             with _translated(), self.engine.connect() as connection:
                 writing = connection.execution_options(bharat_write=True)
@@ -153,19 +162,23 @@ class BharatDatabase:
             self._writer.release()
 
     @contextmanager
-    def _postgresql_write(self, organisation_id: UUID | None) -> Iterator[tuple[sa.Connection, datetime]]:
+    def _postgresql_write(
+        self, organisation_id: UUID | None, patience: timedelta | None
+    ) -> Iterator[tuple[sa.Connection, datetime]]:
         with _translated():
-            connection, transaction, at = self._begin(organisation_id)
+            connection, transaction, at = self._begin(organisation_id, patience)
             with connection, transaction:
                 yield connection, at
 
-    def _begin(self, organisation_id: UUID | None) -> tuple[sa.Connection, sa.RootTransaction, datetime]:
+    def _begin(
+        self, organisation_id: UUID | None, patience: timedelta | None
+    ) -> tuple[sa.Connection, sa.RootTransaction, datetime]:
         """The first message also finds a dead connection, before anything was written."""
         for attempt in range(1, _ATTEMPTS + 1):
             connection = self.engine.connect()
             try:
                 transaction = connection.begin()
-                return connection, transaction, begin(connection, organisation_id) + self.clock.offset
+                return connection, transaction, begin(connection, organisation_id, patience) + self.clock.offset
             except sa.exc.DBAPIError as error:
                 connection.close()
                 if error.connection_invalidated and attempt < _ATTEMPTS:
@@ -285,6 +298,8 @@ def _unavailable(error: sa.exc.DBAPIError) -> Unavailable | None:
         return None
     if getattr(error.orig, "sqlite_errorcode", None) == _SQLITE_ERROR:
         return None  # SQLite's word for a wrong statement: an unknown table or column
+    if getattr(error.orig, "sqlstate", None) == _LOCKED:
+        return Unavailable(_BUSY)
     if getattr(error.orig, "sqlstate", None) in _ENTANGLED:
         log.info("a unit of work was ended so that others could go on: %s", type(error.orig).__name__)
         return Unavailable(

@@ -1,6 +1,12 @@
-"""The issuer of fencing tokens: a counter per lock name in the database, so that it outlives every lock store."""
+"""The issuer of fencing tokens: counters in the database, so that they outlive every lock store.
+
+A name's tokens must rise for ever, so a counter of its own could never be forgotten, and names may hold ids. So names share a fixed
+number of counters: those of one name rise all the same, with gaps."""
 
 from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -12,10 +18,14 @@ from bharat.data.tables import core_metadata, platform_table
 fences = platform_table(
     "fences",
     core_metadata,
-    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Column("slot", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("token", sa.BigInteger, nullable=False),
     reason="A lock's name is the platform's; its tokens must rise across organisations and restarts.",
 )
+
+SLOTS = 4096
+"""Counters. Two names that share one wait for each other only while a token is drawn. Another number would give names other
+counters, whose tokens may be lower than those they have had."""
 
 
 class DatabaseFences:
@@ -26,11 +36,16 @@ class DatabaseFences:
         insert = postgresql.insert if database.dialect == "postgresql" else sqlite.insert
         self._issue = (
             insert(fences)
-            .values(name=sa.bindparam("fence_name"), token=1)
-            .on_conflict_do_update(index_elements=[fences.c.name], set_={"token": fences.c.token + 1})
+            .values(slot=sa.bindparam("fence_slot"), token=1)
+            .on_conflict_do_update(index_elements=[fences.c.slot], set_={"token": fences.c.token + 1})
             .returning(fences.c.token)
         )
 
-    def issue(self, name: str) -> int:
-        with self._database.write(None, SYSTEM) as unit:
-            return int(unit.execute(self._issue, {"fence_name": name}).scalar_one())
+    def issue(self, name: str, *, wait: timedelta | None = None) -> int:
+        with self._database.write(None, SYSTEM, wait=True if wait is None else wait) as unit:
+            return int(unit.execute(self._issue, {"fence_slot": slot_of(name)}).scalar_one())
+
+
+def slot_of(name: str) -> int:
+    """The counter of a name, the same in every process."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4]) % SLOTS

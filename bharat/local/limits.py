@@ -19,6 +19,7 @@ from bharat.contracts.errors import Unavailable
 from bharat.contracts.limits import LimitsUnavailable, Verdict
 from bharat.contracts.platform import Clock
 from bharat.contracts.principal import SYSTEM
+from bharat.data.sweeping import sweep
 from bharat.data.tables import core_metadata, platform_table
 from bharat.data.types import Instant
 
@@ -161,10 +162,9 @@ class DatabaseLimits:
                 unit.execute(table.delete().where(table.c.key == key))
 
     def sweep(self) -> int:
-        with _translated(), self._database.write(None, SYSTEM) as unit:
-            counters = limit_counters.delete().where(limit_counters.c.expires_at <= self._database.now())
-            buckets = limit_buckets.delete().where(limit_buckets.c.full_at <= self._seconds)
-            return unit.execute(counters).rowcount + unit.execute(buckets).rowcount
+        with _translated():
+            counters = sweep(self._database, None, limit_counters, limit_counters.c.expires_at <= self._database.now())
+            return counters + sweep(self._database, None, limit_buckets, limit_buckets.c.full_at <= self._seconds)
 
     def close(self) -> None:
         """The database is the application's."""

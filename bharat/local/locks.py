@@ -34,6 +34,9 @@ leases = platform_table(
 )
 
 _POLL = timedelta(milliseconds=50)
+_TURN = timedelta(milliseconds=500)
+"""How long who does not want to wait for a lock waits for its turn to write all the same: a free lock is not called held because
+somebody was writing another row just then."""
 _FORGET_EVERY = 200
 """Acquisitions of a process between two sweeps of rows whose holders never came back."""
 
@@ -60,15 +63,16 @@ class DatabaseLocks:
         validate_lock(name, ttl)
         deadline = self._clock.monotonic() + wait.total_seconds()
         while True:
+            left = timedelta(seconds=deadline - self._clock.monotonic())
             try:
-                lease = self._try(name, ttl)
+                lease = self._try(name, ttl, max(left, _TURN))
             except Unavailable:
                 return None
-            left = deadline - self._clock.monotonic()
-            if lease is not None or left <= 0:
+            seconds = deadline - self._clock.monotonic()
+            if lease is not None or seconds <= 0:
                 return lease
             # Waiters that woke in step would meet again and again.
-            time.sleep(min(left, _POLL.total_seconds() * (0.5 + random.random())))
+            time.sleep(min(seconds, _POLL.total_seconds() * (0.5 + random.random())))
 
     def renew(self, lease: Lease) -> None:
         statement = leases.update().where(self._own).values(expires_at=self._database.after(lease.ttl))
@@ -92,30 +96,30 @@ class DatabaseLocks:
     def close(self) -> None:
         """The database is the application's."""
 
-    def _try(self, name: str, ttl: timedelta) -> Lease | None:
+    def _try(self, name: str, ttl: timedelta, wait: timedelta) -> Lease | None:
         # A held lock costs waiters a read, not a turn at SQLite's only writer.
         if self._database.read(None).scalar(self._held, {"lock": name}) is not None:
             return None
         owner = secrets.token_hex(16)
-        if not self._take(name, owner, ttl):
+        if not self._take(name, owner, ttl, wait):
             return None
         try:
-            fence = self._fences.issue(name)
+            fence = self._fences.issue(name, wait=wait)
         except Unavailable:
             self.release(Lease(name, owner, 0, ttl))
             raise
         lease = Lease(name, owner, fence, ttl)
-        return lease if self._confirm(lease) else None
+        return lease if self._confirm(lease, wait) else None
 
-    def _confirm(self, lease: Lease) -> bool:
+    def _confirm(self, lease: Lease, wait: timedelta) -> bool:
         """Write the token to the row, and count the time from now; false when the row went to another before it came."""
         statement = (
             leases.update().where(self._own).values(fence=lease.fence, expires_at=self._database.after(lease.ttl))
         )
-        with self._database.write(None, SYSTEM) as unit:
+        with self._database.write(None, SYSTEM, wait=wait) as unit:
             return unit.execute(statement, {"lock": lease.name, "holder": lease.owner}).rowcount == 1
 
-    def _take(self, name: str, owner: str, ttl: timedelta) -> bool:
+    def _take(self, name: str, owner: str, ttl: timedelta, wait: timedelta) -> bool:
         """Make the row ours unless another's lease on it is live."""
         insert = postgresql.insert if self._database.dialect == "postgresql" else sqlite.insert
         until = self._database.after(ttl)
@@ -130,7 +134,7 @@ class DatabaseLocks:
             .returning(leases.c.name)
         )
         self._acquired += 1
-        with self._database.write(None, SYSTEM) as unit:
+        with self._database.write(None, SYSTEM, wait=wait) as unit:
             taken = unit.scalar(statement) is not None
             if self._acquired % _FORGET_EVERY == 0:
                 unit.execute(leases.delete().where(leases.c.expires_at < self._database.after(-timedelta(hours=1))))

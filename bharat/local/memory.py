@@ -42,8 +42,10 @@ class _Flight:
     owner: int
     landed: threading.Event = field(default_factory=threading.Event)
     value: bytes = b""
-    error: BaseException | None = None
+    error: Exception | None = None
     wanted: bool = True
+    ended: bool = False
+    """It has a value or an error. Else who computed was made to stop, and that is nothing to the others."""
 
 
 class MemoryCache:
@@ -79,25 +81,40 @@ class MemoryCache:
         """As the contract says. A `compute` that asks for its own key raises `RuntimeError`: it would wait for itself."""
         validate_cache_key(key)
         validate_ttl(ttl)
+        while True:
+            joined = self._joined(key)
+            if isinstance(joined, bytes):
+                return joined
+            flight, mine = joined
+            if mine:
+                return self._fly(flight, key, compute, ttl)
+            flight.landed.wait()
+            if flight.error is not None:
+                raise flight.error
+            if flight.ended:
+                return flight.value
+
+    def _joined(self, key: str) -> bytes | tuple[_Flight, bool]:
+        """The entry; where there is none, the computation to wait for, and whether it is this caller's own to do."""
         me = threading.get_ident()
         with self._lock:
             found = self._look_up(key)
             if found is not None:
                 return found
             flight = self._flights.get(key)
-            mine = flight is None
             if flight is None:
                 flight = self._flights[key] = _Flight(me)
-            elif flight.owner == me:
+                return flight, True
+            if flight.owner == me:
                 raise RuntimeError(f"the computation of the cache entry {key!r} asks for that very entry")
-        if not mine:
-            flight.landed.wait()
-            if flight.error is not None:
-                raise flight.error
-            return flight.value
+            return flight, False
+
+    def _fly(self, flight: _Flight, key: str, compute: Callable[[], bytes], ttl: timedelta) -> bytes:
         try:
             flight.value = compute()
-        except BaseException as error:
+            flight.ended = True
+        except Exception as error:
+            # Anything else, like a deadline that passed, ends the one request it was meant for: another caller computes.
             flight.error = error
             raise
         finally:
@@ -105,7 +122,7 @@ class MemoryCache:
                 # A key deleted during the computation stays deleted: what was computed may predate the change.
                 if flight.wanted:
                     del self._flights[key]
-                    if flight.error is None:
+                    if flight.ended:
                         self._keep(key, flight.value, ttl)
             flight.landed.set()
         return flight.value

@@ -27,6 +27,7 @@ from bharat.contracts.sessions import (
     new_token,
     token_hash,
 )
+from bharat.data.sweeping import sweep
 from bharat.data.tables import core_metadata, platform_table
 from bharat.data.types import Instant
 
@@ -155,8 +156,8 @@ class DatabaseSessions:
             return unit.execute(statement).rowcount
 
     def sweep(self) -> int:
-        with self._writing() as unit:
-            return unit.execute(sessions.delete().where(sa.not_(self._live))).rowcount
+        with _translated():
+            return sweep(self._database, None, sessions, sa.not_(self._live))
 
     def close(self) -> None:
         """The database is the application's."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 
@@ -17,6 +17,12 @@ from bharat.contracts import spelling
 from bharat.contracts.errors import PluginError
 
 GROUP = "bharat.plugins"
+OWN = {
+    "crm": "bharat-crm",
+    "dev_cluster": "bharat-dev-cluster",
+    "session_redis": "bharat-session-redis",
+}
+"""Bharat's own plugins and the distributions that bring them."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 
 
@@ -54,11 +60,9 @@ def find(name: str, plugins: Mapping[str, tuple[Available, ...]]) -> Available:
         raise PluginError(f"{name!r} in `plugins` is not a plugin's name: use lower-case letters, digits and '_'")
     offers = plugins.get(name, ())
     if not offers:
-        hint = f"; did you mean {near!r}?" if (near := spelling.nearest(name, plugins)) else ""
-        raise PluginError(
-            f"plugin {name!r} is enabled and not installed{hint}; install it with "
-            f"`pip install {package_of(name)}`, or disable it with `bharat plugins disable {name}`"
-        )
+        remedy = remedy_for_missing(name, plugins)
+        more = "" if remedy.endswith("?") else f", or disable it with `bharat plugins disable {name}`"
+        raise PluginError(f"plugin {name!r} is enabled and not installed; {remedy}{more}")
     if len(offers) > 1:
         names = " and ".join(sorted(offer.distribution for offer in offers))
         raise PluginError(f"plugin {name!r} is offered by {names}; uninstall all but one of them")
@@ -86,9 +90,13 @@ def import_plugin(available: Available) -> object:
     return plugin
 
 
-def package_of(name: str) -> str:
-    """The distribution that by convention brings a plugin: `storage_spaces` comes with `bharat-storage-spaces`."""
-    return "bharat-" + name.replace("_", "-")
+def remedy_for_missing(name: str, plugins: Iterable[str]) -> str:
+    """What to do about a plugin that is not installed, when `plugins` are. A package is named only for a plugin of Bharat's own:
+    whatever else has a name that looks right may be anybody's."""
+    if name in OWN:
+        return f"install it with `pip install {OWN[name]}`"
+    near = spelling.nearest(name, [*plugins, *OWN])
+    return f"did you mean {near!r}?" if near else "install the distribution that provides it"
 
 
 def summary(error: BaseException) -> str:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from bharat.contracts.database import Reader
 from bharat.contracts.errors import FieldFault
 from bharat.contracts.records import AnyField, Boolean, Choice, Date, Integer, Number, Text
+from bharat.contracts.spelling import hint
 from bharat.data import Document, ExactDecimal, Instant, organisation_table
 from bharat.data.tables import core_metadata
 from bharat.records.attributes import CUSTOM, Attribute
@@ -144,7 +145,7 @@ class Definitions:
                 if value is None and name in result:
                     del result[name]
                 else:
-                    faults.append(FieldFault(at, "there is no such custom field"))
+                    faults.append(FieldFault(at, f"there is no such custom field{hint(name, self.kinds)}"))
                 continue
             try:
                 taken = None if value is None else self.kinds[name].read(value)

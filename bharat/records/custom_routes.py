@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 import msgspec
@@ -17,11 +17,12 @@ from bharat.contracts.errors import Conflict, FieldFault, Invalid, NotFound
 from bharat.contracts.phrasing import END, TOLD
 from bharat.contracts.preconditions import IF_MATCH, asked_versions, check_version, etag
 from bharat.contracts.route import Needs, Request, Response, Route
+from bharat.contracts.spelling import hint
 from bharat.data import new_id
 from bharat.data.audit import audit_row, write_audit
 from bharat.records.custom_fields import CustomKind, custom_fields
 from bharat.records.kit import Kit
-from bharat.records.shapes import CustomName
+from bharat.records.shapes import CUSTOM_NAME, LONGEST_CUSTOM_NAME
 from bharat.work.events import emit
 
 SUBJECT = "custom_field"
@@ -39,6 +40,7 @@ Option = Annotated[
         extra={TOLD: "must hold no commas or control characters, and no space at either end"},
     ),
 ]
+_NAME_TOLD = "must be lower-case letters, digits and '_', a letter first, at most 48 of them"
 Options = Annotated[list[Option], Meta(max_length=MAX_OPTIONS)]
 Label = Annotated[str, Meta(min_length=1, max_length=100, pattern=LINE, extra={TOLD: LINE_TOLD})]
 
@@ -61,8 +63,10 @@ class CustomField(msgspec.Struct, frozen=True):
 class CustomFieldCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`name` and `kind` stay for ever. Only a `choice` has `options`, and it has at least one."""
 
+    kept_by_bharat: ClassVar[frozenset[str]] = frozenset({"id", "version", "created_at", "updated_at"})
+
     record_type: Annotated[str, Meta(max_length=48, pattern=rf"^[a-z][a-z0-9_]{{0,47}}{END}")]
-    name: CustomName
+    name: Annotated[str, Meta(max_length=LONGEST_CUSTOM_NAME, pattern=CUSTOM_NAME, extra={TOLD: _NAME_TOLD})]
     kind: CustomKind
     label: Label | None = None
     required: bool = False
@@ -123,7 +127,9 @@ class CustomFieldEndpoints:
         """A name that was deleted can be taken again with the same kind: values that records still hold come back with it."""
         body: CustomFieldCreate = request.body
         if body.record_type not in self._types:
-            fault = FieldFault("/record_type", f"there is no record type {body.record_type!r}")
+            fault = FieldFault(
+                "/record_type", f"there is no record type {body.record_type!r}{hint(body.record_type, self._types)}"
+            )
             raise Invalid("This custom field can't be made.", faults=[fault])
         _check_options(body.kind, body.options)
         unit = request.unit

@@ -29,7 +29,8 @@ from bharat.records.resource import Resource
 from bharat.records.selection import Grammar, Selection
 from bharat.records.tables import TEAM, USER
 
-BATCH = 500
+BATCH = 100
+"""Records that are read and written out before others get a turn (`Queries.every`)."""
 _LEFT_OUT = frozenset({"deleted_at"})
 
 

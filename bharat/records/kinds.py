@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from msgspec import Meta
 
 from bharat.contracts.errors import PluginError
-from bharat.contracts.phrasing import END, TOLD, phrased
+from bharat.contracts.phrasing import END, LIKE, TOLD, phrased
 from bharat.contracts.records import AnyField, Boolean, Choice, Date, Instant, Integer, Money, Number, Reference, Text
 from bharat.data import ExactDecimal
 from bharat.data import Instant as InstantColumn
@@ -171,7 +171,10 @@ class DecimalKind(Kind):
         pattern = f"^{sign}[0-9]{{1,{digits}}}{fraction}{END}"
         self._whole = re.compile(pattern)
         self._unit = Decimal(1).scaleb(-scale)
-        self.wire = Annotated[str, Meta(pattern=pattern, extra={TOLD: _decimal_told(scale, digits, bool(sign))})]
+        self.wire = Annotated[
+            str,
+            Meta(pattern=pattern, extra={TOLD: _decimal_told(scale, digits, bool(sign)), LIKE: _decimal_like(scale)}),
+        ]
         self.schema = {"type": "string", "pattern": pattern}
 
     def column_type(self) -> sa.types.TypeEngine[Any]:
@@ -274,10 +277,13 @@ class IdKind(Kind):
         return str(value)
 
 
+def _decimal_like(scale: int) -> str:
+    return f"1234.{'50'[:scale]}" if scale else "1234"
+
+
 def _decimal_told(scale: int, digits: int, signed: bool) -> str:
-    example = f"1234.{'50'[:scale]:0<{min(scale, 2)}}" if scale else "1234"
     places = f"at most {digits} digits before the point and {scale} after it" if scale else f"at most {digits} digits"
-    return f"must be a decimal like {example}{'' if signed else ', not negative'}: {places}"
+    return f"must be a decimal like {_decimal_like(scale)}{'' if signed else ', not negative'}: {places}"
 
 
 def kind_of(field: AnyField) -> Kind:

@@ -29,6 +29,7 @@ from bharat.records.paging import Order, Part
 from bharat.records.resource import Resource
 from bharat.records.selection import Selection
 from bharat.records.tables import SEARCH_TEXT
+from bharat.records.turns import give_way
 
 Record = dict[str, Any]
 """A record as stored values by name: UUID, datetime, date, Decimal, str, int, bool, and the document of custom fields."""
@@ -121,9 +122,10 @@ class Queries:
         return Page([dict(zip(names, row)) for _, row in rows], cursor, total)  # noqa: B905
 
     def every(
-        self, reader: Reader, principal: Principal | None, selection: Selection, *, verb: str = "read", batch: int = 500
+        self, reader: Reader, principal: Principal | None, selection: Selection, *, verb: str = "read", batch: int = 100
     ) -> Iterator[Record]:
-        """All records of a selection in its order, read in batches: memory does not grow with their number."""
+        """All records of a selection in its order, read in batches: memory does not grow with their number, and others get
+        a turn between two batches."""
         selection = replace(selection, limit=batch, total=False)
         while True:
             page = self.page(reader, principal, selection, verb=verb)
@@ -131,6 +133,7 @@ class Queries:
             if page.next_cursor is None:
                 return
             selection = replace(selection, cursor=page.next_cursor)
+            give_way()
 
     def count(self, reader: Reader, principal: Principal | None, selection: Selection, *, verb: str = "read") -> int:
         """How many records match."""

@@ -25,7 +25,7 @@ class Resource:
         self.table = table
         self.name = type.name
         self.plural = type.plural
-        self.label = type.label or type.name.replace("_", " ")
+        self.label = _in_a_sentence(type.label or type.name.replace("_", " "))
         self.owned = type.access is AccessPolicy.OWNED
         self.attributes = attributes_of(type, table)
         self.by_name: Mapping[str, Attribute] = {attribute.name: attribute for attribute in self.attributes}
@@ -55,6 +55,11 @@ class Resource:
         if value is None or name == CUSTOM:
             return value
         return self.by_name[name].kind.give(value)
+
+
+def _in_a_sentence(label: str) -> str:
+    """A label inside a sentence: without its capital letter, unless it is an abbreviation such as SLA."""
+    return label if label[1:2].isupper() else label[:1].lower() + label[1:]
 
 
 def _folded(value: str | None) -> str | None:

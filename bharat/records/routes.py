@@ -138,6 +138,7 @@ class Endpoints:
         base, one = f"/api/v1/{resource.plural}", f"/api/v1/{resource.plural}/{{id:uuid}}"
         name, plural, tag = resource.name, resource.plural, resource.plural
         label, labels = resource.label, resource.plural.replace("_", " ")
+        one_label = f"{'an' if label[:1].lower() in 'aeiou' else 'a'} {label}"
         read, write, delete = (Needs(f"{plural}:{verb}") for verb in ("read", "write", "delete"))
         return [
             Route(
@@ -145,7 +146,7 @@ class Endpoints:
                 operation_id=f"list_{plural}", parameters=self._grammar.parameters(), returns=shapes.page,
             ),
             Route(
-                method="POST", path=base, handler=self.create, access=write, summary=f"Create a {label}", tag=tag,
+                method="POST", path=base, handler=self.create, access=write, summary=f"Create {one_label}", tag=tag,
                 operation_id=f"create_{name}", body=shapes.create, returns=shapes.read, status=201, errors=(409,),
             ),
             Route(
@@ -158,17 +159,17 @@ class Endpoints:
                 body=shapes.bulk, returns=BulkResult, errors=(409,),
             ),
             Route(
-                method="GET", path=one, handler=self.read, access=read, summary=f"Read a {label}", tag=tag,
+                method="GET", path=one, handler=self.read, access=read, summary=f"Read {one_label}", tag=tag,
                 operation_id=f"read_{name}", query=ReadQuery, parameters=(IF_NONE_MATCH,), returns=shapes.read,
                 errors=(304,),
             ),
             Route(
-                method="PATCH", path=one, handler=self.update, access=write, summary=f"Change a {label}", tag=tag,
+                method="PATCH", path=one, handler=self.update, access=write, summary=f"Change {one_label}", tag=tag,
                 operation_id=f"update_{name}", body=shapes.update, parameters=(IF_MATCH,), returns=shapes.read,
                 errors=(409, 412, 428),
             ),
             Route(
-                method="DELETE", path=one, handler=self.delete, access=delete, summary=f"Delete a {label}", tag=tag,
+                method="DELETE", path=one, handler=self.delete, access=delete, summary=f"Delete {one_label}", tag=tag,
                 operation_id=f"delete_{name}", parameters=(IF_MATCH,), errors=(409, 412, 428),
             ),
             Route(
@@ -178,7 +179,7 @@ class Endpoints:
             ),
             Route(
                 method="GET", path=f"{one}/history", handler=self.history, access=read,
-                summary=f"List the changes of a {label}", tag=tag, operation_id=f"list_{name}_history", query=HistoryQuery,
+                summary=f"List the changes of {one_label}", tag=tag, operation_id=f"list_{name}_history", query=HistoryQuery,
                 returns=HistoryPage,
             ),
         ]  # fmt: skip

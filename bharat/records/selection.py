@@ -67,7 +67,7 @@ class Grammar:
         """Raises `Malformed` with every fault."""
         if not raw:
             return Selection(sort=self._default, context=f"{self._resource.name}[]")
-        pairs = parse_query(raw)
+        pairs = self._pairs(raw)
         faults: list[FieldFault] = []
         conditions: list[Condition] = []
         found: dict[str, Any] = {"sort": self._default}
@@ -89,6 +89,20 @@ class Grammar:
             (name, text) for name, text in pairs.items() if name not in ("limit", "cursor", "fields", "total")
         )
         return Selection(**found, conditions=tuple(conditions), context=f"{self._resource.name}{bound}")
+
+    def _pairs(self, raw: str) -> dict[str, str]:
+        try:
+            return parse_query(raw)
+        except Malformed as refused:
+            # Who repeats a filter wants any of several values.
+            faults = [FieldFault(fault.path, fault.detail + self._several(fault.path[1:])) for fault in refused.faults]
+            raise Malformed(refused.detail, faults=faults) from None
+
+    def _several(self, name: str) -> str:
+        attribute, op = self._filters.get(name, (None, ""))
+        if attribute is None or op not in ("eq", "in") or "in" not in attribute.filters:
+            return ""
+        return f"; for any of several values write {attribute.name}.in=one,another"
 
     def _other(self, name: str, text: str) -> dict[str, Any]:
         match name:
@@ -116,7 +130,8 @@ class Grammar:
             name = part.removeprefix("-")
             attribute = self._sorts.get(name)
             if attribute is None:
-                raise Refused(f"can't sort by {name[:60]!r}{hint(name, self._sorts)}")
+                others = hint(name, self._sorts) or f"; what can be sorted by: {', '.join(self._sorts)}"
+                raise Refused(f"can't sort by {name[:60]!r}{others}")
             if any(attribute is other for other, _ in found):
                 raise Refused(f"names {name!r} twice")
             found.append((attribute, part.startswith("-")))
@@ -133,13 +148,9 @@ class Grammar:
         return tuple(name for name in self._resource.names if name in asked)
 
     def parameters(self) -> tuple[Parameter, ...]:
-        """For the OpenAPI document."""
-        found = [_parameter(name, attribute, op) for name, (attribute, op) in self._filters.items()]
+        """For the OpenAPI document: first what shapes the list, then the many filters."""
         others: dict[str, tuple[dict[str, Any], str]] = {
             "q": ({"type": "string", "pattern": _WORDS, "maxLength": 200}, "Words that must all occur, whatever their case."),
-            "deleted": ({"type": "boolean"}, "Show what was deleted instead; needs the permission to delete."),
-            "limit": ({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}, f"Records a page; {DEFAULT_LIMIT} unless given."),
-            "cursor": ({"type": "string"}, "`next_cursor` of the page before; filters and sort must stay the same."),
             "sort": (
                 {"type": "string", "pattern": self._sort_pattern()},
                 f"Up to {MAX_SORT} of {', '.join(self._sorts)}, comma-separated; `-`: descending. Without a value: last.",
@@ -148,12 +159,17 @@ class Grammar:
                 {"type": "string", "pattern": f"^({'|'.join(self._resource.names)})(,({'|'.join(self._resource.names)}))*$"},
                 "Which fields to show, comma-separated.",
             ),
+            "limit": ({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}, f"Records a page; {DEFAULT_LIMIT} unless given."),
+            "cursor": ({"type": "string"}, "`next_cursor` of the page before; filters and sort must stay the same."),
             "total": ({"type": "boolean"}, "Also count all that match."),
+            "deleted": ({"type": "boolean"}, "Show what was deleted instead; needs the permission to delete."),
         }  # fmt: skip
-        for name, (schema, description) in others.items():
-            if name in self._others:
-                found.append(Parameter(name=name, schema=schema, description=description))
-        return tuple(found)
+        found = [
+            Parameter(name=name, schema=schema, description=description)
+            for name, (schema, description) in others.items()
+            if name in self._others
+        ]
+        return (*found, *(_parameter(name, attribute, op) for name, (attribute, op) in self._filters.items()))
 
     def _sort_pattern(self) -> str:
         one = f"-?({'|'.join(self._sorts)})"
@@ -219,4 +235,6 @@ def _parameter(name: str, attribute: Attribute, op: str) -> Parameter:
         schema = {"type": "array", "items": dict(schema), "minItems": 1, "maxItems": MAX_IN}
     elif op == "prefix" and isinstance(attribute.kind, TextKind):
         schema = TextKind(attribute.kind.max_length).schema
-    return Parameter(name=name, schema=schema, description=_MEANING[op], comma_separated=op == "in")
+    return Parameter(
+        name=name, schema=schema, description=_MEANING[op], comma_separated=op == "in", filters=attribute.name
+    )

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from bharat.contracts.errors import FieldFault
-from bharat.contracts.phrasing import END, TOLD, phrased
+from bharat.contracts.phrasing import END, KEPT, TOLD, phrased, unknown
 from bharat.contracts.records import RecordType
 from bharat.records.attributes import CUSTOM, Attribute
 from bharat.records.kinds import CurrencyKind, DecimalKind, TextKind
@@ -27,7 +27,9 @@ MAX_BULK = 200
 LONGEST_CUSTOM_NAME = 48
 CUSTOM_NAME = rf"^[a-z][a-z0-9_]{{0,{LONGEST_CUSTOM_NAME - 1}}}{END}"
 
-_NAME_TOLD = "has a name that is none: use lower-case letters, digits and '_', a letter first, at most 48"
+_NAME_TOLD = (
+    "holds a name that no custom field can have: use lower-case letters, digits and '_', a letter first, at most 48"
+)
 CustomName = Annotated[str, Meta(max_length=LONGEST_CUSTOM_NAME, pattern=CUSTOM_NAME, extra={TOLD: _NAME_TOLD})]
 CustomValues = dict[CustomName, str | int | bool | None]
 
@@ -83,13 +85,24 @@ class Shapes:
         name = "".join(part.title() for part in type.name.split("_"))
         writable = [attribute for attribute in attributes if attribute.writable]
 
-        def struct(suffix: str, fields: Sequence[Any], *, strict: bool = True) -> Any:
+        kept = frozenset(attribute.name for attribute in attributes if not attribute.writable)
+
+        def struct(suffix: str, fields: Sequence[Any], *, strict: bool = True, sets: bool = False) -> Any:
             return msgspec.defstruct(
-                f"{name}{suffix}", fields, kw_only=True, forbid_unknown_fields=strict, module=module
+                f"{name}{suffix}",
+                fields,
+                kw_only=True,
+                forbid_unknown_fields=strict,
+                module=module,
+                namespace={KEPT: kept} if sets else None,
             )
 
-        self.create = struct("Create", [*map(_on_create, writable), (CUSTOM, CustomValues | UnsetType, UNSET)])
-        self.update = struct("Update", [*map(_on_update, writable), (CUSTOM, CustomValues | UnsetType, UNSET)])
+        self.create = struct(
+            "Create", [*map(_on_create, writable), (CUSTOM, CustomValues | UnsetType, UNSET)], sets=True
+        )
+        self.update = struct(
+            "Update", [*map(_on_update, writable), (CUSTOM, CustomValues | UnsetType, UNSET)], sets=True
+        )
         self.read = struct(
             "", [*((each.name, _answer(each)) for each in attributes), (CUSTOM, CustomValues)], strict=False
         )
@@ -126,7 +139,7 @@ class Shapes:
 def faults_of(shape: type[msgspec.Struct], data: Mapping[str, Any]) -> list[FieldFault]:
     """Every fault of `data` as a flat struct, each at its JSON Pointer; for data that came not through the web."""
     fields = {field.name: field for field in msgspec.structs.fields(shape)}
-    faults = [FieldFault(f"/{name}", "unknown field") for name in data if name not in fields]
+    faults = [FieldFault(f"/{name}", unknown(name, shape, fields)) for name in data if name not in fields]
     for name, field in fields.items():
         if name not in data:
             if field.required:

@@ -6,7 +6,9 @@ monkey.patch_all()
 
 import sys  # noqa: E402
 
+from bharat.server.development import prepare  # noqa: E402
 from bharat.server.launch import serve  # noqa: E402
 
 if __name__ == "__main__":
-    sys.exit(serve(sys.argv[1:]))
+    arguments, code = prepare(sys.argv[1:])
+    sys.exit(serve(arguments) if code is None else code)

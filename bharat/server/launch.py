@@ -83,7 +83,7 @@ class Server(BaseApplication):
         assert self._app is not None
         if self._app.plugins.worker_in_process:
             self._worker = Worker(self._app)
-            self._worker.start()
+            self._worker.start_when_ready(self._app.readiness.reasons)
 
     def drain(self) -> None:
         """From now on `/readyz` says no, so that a balancer that asks on a connection it has looks elsewhere."""

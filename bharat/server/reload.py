@@ -22,6 +22,7 @@ import bharat
 from bharat.config import load, places
 from bharat.contracts.errors import BharatError
 from bharat.plugins import installed
+from bharat.server import CHECK_TABLES, END_ON_HANGUP
 
 LOOK_EVERY = 0.3
 """Seconds between looks at the files."""
@@ -70,9 +71,12 @@ class Supervisor:
         self._stopping = threading.Event()
 
     def run(self) -> int:
-        """Until SIGINT or SIGTERM; the exit code."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._stop)
+        """Until SIGINT, SIGTERM or the end of the terminal; the exit code."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if (
+                number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN
+            ):  # nohup: it outlives the terminal
+                signal.signal(number, self._stop)
         while not self._stopping.is_set():
             self._watched.look_up()
             before = self._watched.stamps()
@@ -143,11 +147,11 @@ def _say(message: str) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serve and start anew until SIGTERM or SIGINT; the exit code. Arguments: `--config FILE`."""
+    """Serve and start anew until SIGTERM, SIGINT or SIGHUP; the exit code. Arguments: `--config FILE`."""
     parser = argparse.ArgumentParser(prog="python -m bharat.server.reload")
     parser.add_argument("--config", type=Path)
     options = parser.parse_args(arguments)
-    command = [sys.executable, "-m", "bharat.server"]
+    command = [sys.executable, "-m", "bharat.server", END_ON_HANGUP, CHECK_TABLES]
     if options.config is not None:
         command += ["--config", str(options.config)]
     return Supervisor(command, Watched(options.config, os.environ)).run()

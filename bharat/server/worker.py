@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from types import FrameType
 from typing import Protocol, cast
 
@@ -28,6 +29,11 @@ class DrainingWorker(GeventWorker):
         AsyncWorker.notify(self)  # past GeventWorker's, whose sys.exit this replaces
         if self.alive and self.ppid != os.getppid():
             self._stop_accepting()
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        # A terminal that is closed tells every process of its group: the master, told too, says what follows.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._stop_accepting()

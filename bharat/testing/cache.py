@@ -23,6 +23,10 @@ class Broken(Exception):
     """Raised by a computation."""
 
 
+class MadeToStop(BaseException):
+    """Ends whom it is raised in, as the server's deadline does."""
+
+
 class CacheSuite(Suite):
     """Everything that `bharat.contracts.cache` promises. Override `cache`; `let_pass` where the clock can be shifted;
     `cut_off` for a backend that can go away; `neighbour` for one that others may share."""
@@ -183,6 +187,28 @@ class CacheSuite(Suite):
         assert together(10, act) == [True] * 10
         assert cache.get(key) is None
         assert cache.get_or_compute(key, lambda: b"now", ttl=HOUR) == b"now"
+
+    def test_a_caller_that_is_made_to_stop_stops_no_other(self, cache: Cache, key: str) -> None:
+        computing, others = threading.Event(), threading.Semaphore(0)
+
+        def act(number: int) -> bytes:
+            def stop() -> bytes:
+                computing.set()
+                for _ in range(5):
+                    others.acquire()
+                threading.Event().wait(0.1)
+                raise MadeToStop
+
+            if number == 0:
+                with pytest.raises(MadeToStop):
+                    cache.get_or_compute(key, stop, ttl=HOUR)
+                return b"computed"
+            computing.wait(30)
+            others.release()
+            return cache.get_or_compute(key, lambda: b"computed", ttl=HOUR)
+
+        assert together(6, act) == [b"computed"] * 6
+        assert cache.get(key) == b"computed"
 
     # Clearing.
 

@@ -35,7 +35,7 @@ class CountingFences:
         self.answers = True
         self._lock = threading.Lock()
 
-    def issue(self, name: str) -> int:
+    def issue(self, name: str, *, wait: timedelta | None = None) -> int:
         if not self.answers:
             raise Unavailable("the database does not answer")
         with self._lock:

@@ -24,9 +24,12 @@ class Authenticator(Protocol):
     def by_api_key(self, text: str) -> Principal | None: ...
 
 
-def cookie_name(secure: bool) -> str:
+SESSION_COOKIE = "bharat_session"
+
+
+def cookie_name(name: str, secure: bool) -> str:
     """`__Host-` ties the cookie to this host, its root path and https (RFC 6265bis, 4.1.3.2); plain http can't have it."""
-    return "__Host-bharat_session" if secure else "bharat_session"
+    return f"__Host-{name}" if secure else name
 
 
 def authenticate(

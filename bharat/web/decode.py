@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from bharat.contracts.errors import FieldFault, Invalid, Malformed
-from bharat.contracts.phrasing import phrased
+from bharat.contracts.phrasing import phrased, unknown
 from bharat.contracts.query_string import parse_query
 from bharat.contracts.spelling import hint
 
@@ -24,7 +24,9 @@ _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?")
 MAX_FAULTS = 100
 """How many faults an answer lists: nobody reads more, and a hostile body has a hundred thousand."""
-_PATH = re.compile(r" - at `\$(.*)`$")
+_MESSAGE = 300
+"""How much of a message of msgspec is read: it repeats the sender's text, however long that is."""
+_AT = " - at `$"
 
 
 class BodyDecoder:
@@ -36,6 +38,8 @@ class BodyDecoder:
 
     def decode(self, raw: bytes) -> Any:
         """Raises `Malformed` for what is not JSON and `Invalid` for JSON that is not of the type."""
+        if not raw.strip():
+            raise Malformed("The body is empty.")
         try:
             value = self._decoder.decode(raw)
         except msgspec.ValidationError as error:
@@ -117,8 +121,9 @@ def _collect(info: msgspec.inspect.Type, type_: Any, data: Any, at: str) -> Iter
         fields = {field.encode_name: field for field in info.fields}
         for name in data:
             if name not in fields:
-                near = hint(str(name), fields)
-                yield FieldFault(_join(at, str(name)), f"unknown {'parameter' if at == '?' else 'field'}{near}")
+                text = str(name)
+                told = f"unknown parameter{hint(text, fields)}" if at == "?" else unknown(text, info.cls, fields)
+                yield FieldFault(_join(at, text), told)
         hints = msgspec.structs.fields(info.cls)
         for hint_field, field in zip(hints, info.fields, strict=True):
             if field.encode_name not in data:
@@ -152,12 +157,15 @@ def _join(at: str, name: str) -> str:
 
 def _fault(error: Exception, at: str, type_: Any) -> FieldFault:
     text = str(error)
-    match = _PATH.search(text)
-    if match:
-        text = text[: match.start()]
+    # Found from the end and without a regular expression, which would try again at each character of a long text.
+    where = text.rfind(_AT) if text.endswith("`") else -1
+    if where >= 0:
+        path = text[where + len(_AT) : -1]
+        text = text[:where]
         if not at.startswith("?"):
-            at += re.sub(r"\[(\d+)\]", r"/\1", match[1]).replace(".", "/").replace("[...]", "/-")
-    return FieldFault(at or "", phrased(text, type_))
+            at += re.sub(r"\[(\d+)\]", r"/\1", path).replace(".", "/").replace("[...]", "/-")
+    # What is expected are words of Bharat's own, a pattern's whole text among them; others repeat what was sent.
+    return FieldFault(at or "", phrased(text if text.startswith("Expected ") else text[:_MESSAGE], type_))
 
 
 def _nuls(value: Any, at: str) -> Iterable[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -13,8 +14,15 @@ import msgspec
 from bharat.contracts.application import Application
 from bharat.contracts.errors import Malformed, Problem, TooLarge, Unauthenticated, UnsupportedMediaType
 from bharat.contracts.principal import Principal
-from bharat.contracts.route import Cookie, Needs, Public, Response, Route, Stream
-from bharat.web.callers import SAFE_METHODS, Authenticator, authenticate, cookie_name, refuse_foreign_origin
+from bharat.contracts.route import Cookie, LoginCookie, Needs, Public, Response, Route, Stream
+from bharat.web.callers import (
+    SAFE_METHODS,
+    SESSION_COOKIE,
+    Authenticator,
+    authenticate,
+    cookie_name,
+    refuse_foreign_origin,
+)
 from bharat.web.deadline import in_time
 from bharat.web.decode import BodyDecoder, decode_query
 from bharat.web.idempotency import Idempotency, Remembered, takes_key
@@ -22,6 +30,10 @@ from bharat.web.request import Network, WebRequest, body_of, read_body
 
 JSON = "application/json"
 _JSON_TYPES = frozenset({JSON, "application/merge-patch+json"})
+_HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_HEADER_VALUE = re.compile(r"[ \t!-~\x80-\xff]*")
+"""What a server sends (RFC 9110, 5.1 and 5.5), and refuses when the answer is on its way already."""
+_BODILESS = (204, 304)
 _REPLAYED_HEADERS = ("Location", "ETag")
 
 
@@ -59,7 +71,7 @@ class Dispatcher:
         self.authenticator = authenticator
         self.permissions = permissions
         self.idempotency = Idempotency(app.database)
-        self.cookie = cookie_name(options.secure)
+        self.cookie = cookie_name(SESSION_COOKIE, options.secure)
         self.encoder = msgspec.json.Encoder(decimal_format="string", uuid_format="canonical")
 
 
@@ -102,22 +114,26 @@ class Endpoint:
         key = req.get_header("Idempotency-Key") if self._takes_key and request.caller is not None else None
         if self._route.before is not None:
             self._route.before(request)
+        answer: Response | None = None
         try:
             remembered = None if key is None else shared.idempotency.begin(request, key, raw)
             if remembered is not None:
                 request.finish()
                 self._replay(resp, remembered)
                 return
-            # Encoded before the commit: an answer that can't be sent must not follow a change that was made.
+            # Made ready before the commit: an answer that can't be sent must not follow a change that was made.
             answer = self._encoded(self._handler(request))
+            self._refuse_unsendable(answer)
             if key is not None and answer.chunks is None:
                 shared.idempotency.keep(request, key, raw, self._kept(answer))
             else:
                 request.finish()
         except BaseException as error:
             request.abandon(error)
+            if answer is not None:
+                _close(answer)
             raise
-        self._send(resp, answer)
+        self._send(req, resp, answer)
 
     def _admit(self, req: falcon.Request, request: WebRequest) -> tuple[Principal | None, str | None]:
         shared = self._shared
@@ -177,36 +193,62 @@ class Endpoint:
             response.body = self._shared.encoder.encode(response.body)
         return response
 
-    def _send(self, resp: falcon.Response, answer: Response) -> None:
+    def _refuse_unsendable(self, answer: Response) -> None:
+        """Raise for headers and cookies that can't be sent."""
+        for name, value in answer.headers.items():
+            if not _HEADER.fullmatch(name) or not _HEADER_VALUE.fullmatch(value) or name.lower() == "set-cookie":
+                raise ValueError(f"the handler's answer has a header that can't be sent: {name[:80]!r}")
+        if answer.content_type is not None and not _HEADER_VALUE.fullmatch(answer.content_type):
+            raise ValueError("the handler's answer has a content type that can't be sent")
+        for cookie in answer.cookies:
+            self._set_cookie(falcon.Response(), cookie)
+
+    def _send(self, req: falcon.Request, resp: falcon.Response, answer: Response) -> None:
         resp.status = self._status(answer)
         for name, value in answer.headers.items():
             resp.set_header(name, value)
         for cookie in answer.cookies:
             self._set_cookie(resp, cookie)
         if answer.chunks is not None:
-            resp.content_type = answer.content_type or "application/octet-stream"
-            resp.stream = answer.chunks
+            bodiless = self._status(answer) in _BODILESS
+            if not bodiless:
+                resp.content_type = answer.content_type or "application/octet-stream"
+            # Falcon drops the stream of an answer without a body, and does not close it.
+            if bodiless or req.method == "HEAD":
+                _close(answer)
+            else:
+                resp.stream = answer.chunks
         elif (content_type := self._content_type(answer)) is not None:
             resp.content_type = content_type
             resp.data = answer.body
 
     def _content_type(self, answer: Response) -> str | None:
         """That of an answer in one piece; `None` for one without a body."""
-        if answer.body is None or self._status(answer) in (204, 304):
+        if answer.body is None or self._status(answer) in _BODILESS:
             return None
         return answer.content_type or JSON
 
     def _status(self, response: Response) -> int:
         return response.status or (self._route.status if self._route.returns is not None else 204)
 
-    def _set_cookie(self, resp: falcon.Response, cookie: Cookie) -> None:
+    def _set_cookie(self, resp: falcon.Response, cookie: Cookie | LoginCookie) -> None:
         secure = self._shared.options.secure
-        name = self._shared.cookie if cookie.name == "session" else cookie.name
-        if cookie.value is None:
-            resp.set_cookie(name, "", max_age=0, path="/", secure=secure, http_only=True, same_site="Lax")
-            return
+        if isinstance(cookie, LoginCookie):
+            name, value = self._shared.cookie, cookie.token
+        else:
+            name, value = cookie_name(cookie.name, secure), cookie.value
+            if name == self._shared.cookie:
+                raise ValueError(f"the cookie {cookie.name!r} is the login's: choose another name")
         age = None if cookie.max_age is None else int(cookie.max_age.total_seconds())
-        resp.set_cookie(name, cookie.value, max_age=age, path="/", secure=secure, http_only=True, same_site="Lax")
+        if value is None:
+            value, age = "", 0
+        resp.set_cookie(name, value, max_age=age, path="/", secure=secure, http_only=True, same_site="Lax")
+
+
+def _close(answer: Response) -> None:
+    close = getattr(answer.chunks, "close", None)
+    if close is not None:
+        close()
 
 
 def add_routes(falcon_app: falcon.App[Any, Any], dispatcher: Dispatcher, routes: Sequence[Route]) -> None:

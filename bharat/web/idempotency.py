@@ -102,7 +102,7 @@ class Idempotency:
         names = _names(request, key)
         found = request.unit.row(self._find, {**names, "lock": _lock_number(request, key)} if self._locks else names)
         assert found is not None
-        expired = found.status is not None and found.expires_at < request.app.clock.now()
+        expired = found.status is not None and found.expires_at < request.unit.at
         if found.status is None or expired:
             if not found.free:
                 raise _still_running()
@@ -125,7 +125,7 @@ class Idempotency:
                 "user_id": request.principal.user_id,
                 "key": key,
                 "fingerprint": _fingerprint(request, raw),
-                "expires_at": request.app.clock.now() + KEPT,
+                "expires_at": request.unit.at + KEPT,
                 "status": answer.status,
                 "headers": answer.headers,
                 "content_type": answer.content_type,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from typing import Any, cast
 
 import msgspec
@@ -13,6 +12,7 @@ from bharat.contracts.phrasing import END
 from bharat.contracts.route import Authenticated, Needs, Public, Route, Stream
 from bharat.web.idempotency import takes_key
 from bharat.web.problems import CONTENT_TYPE, ProblemBody
+from bharat.web.statuses import phrase
 
 JSON = "application/json"
 _PARAMETER = re.compile(r"\{(\w+)(?::(\w+)(?:\([^)]*\))?)?\}")
@@ -41,8 +41,8 @@ def document(routes: Sequence[Route], *, version: str, public_url: str) -> dict[
             "title": "Bharat",
             "version": version,
             "description": (
-                "Records are versioned: a change names the version it is based on in If-Match. Lists are paged by cursor. "
-                "A POST that lists the header Idempotency-Key may carry one. Errors are RFC 9457 problem+json."
+                "Records are versioned: a change names the version it is based on in `If-Match`. Lists are paged by cursor. "
+                "A POST that lists the header `Idempotency-Key` may carry one. Errors are RFC 9457 problem+json."
             ),
         },
         "servers": [{"url": public_url}],
@@ -102,10 +102,19 @@ def _operation(route: Route, schemas: Mapping[int, Any], components: Mapping[str
             "required": route.body_required,
             "content": {JSON: {"schema": schemas[id(route.body)]}},
         }
-    operation["security"] = [] if isinstance(route.access, Public) else [{"session": []}, {"api_key": []}]
+    operation["security"] = _security(route)
     if isinstance(route.access, Needs):
         operation["x-permission"] = route.access.permission
     return operation
+
+
+def _security(route: Route) -> list[dict[str, Any]]:
+    """The ways to say who calls, any one of which will do."""
+    if isinstance(route.access, Public):
+        return []
+    if isinstance(route.access, Authenticated) and route.access.by_login:
+        return [{"session": []}]
+    return [{"session": []}, {"api_key": []}]
 
 
 def _path_parameters(route: Route) -> list[dict[str, Any]]:
@@ -143,6 +152,7 @@ def _declared(route: Route) -> list[dict[str, Any]]:
             "schema": dict(parameter.schema),
             **({"style": "form", "explode": False} if parameter.comma_separated else {}),
             **({"description": parameter.description} if parameter.description else {}),
+            **({"x-filters": parameter.filters} if parameter.filters else {}),
         }
         for parameter in route.parameters
     ]
@@ -164,14 +174,14 @@ def _responses(route: Route, schemas: Mapping[int, Any]) -> dict[str, Any]:
         success: dict[str, Any] = {"204": {"description": "Done."}}
     elif isinstance(route.returns, Stream):
         content = {media: {"schema": {"type": "string", "format": "binary"}} for media in route.returns.content_types}
-        success = {str(route.status): {"description": HTTPStatus(route.status).phrase, "content": content}}
+        success = {str(route.status): {"description": phrase(route.status), "content": content}}
     else:
         content = {JSON: {"schema": schemas[id(route.returns)]}}
-        success = {str(route.status): {"description": HTTPStatus(route.status).phrase, "content": content}}
+        success = {str(route.status): {"description": phrase(route.status), "content": content}}
     problem = {"content": {CONTENT_TYPE: {"schema": schemas[id(ProblemBody)]}}}
     for status in sorted(_error_statuses(route)):
-        phrase = HTTPStatus(status).phrase
-        success[str(status)] = {"description": phrase} if status == 304 else {"description": phrase, **problem}
+        described = {"description": phrase(status)}
+        success[str(status)] = described if status == 304 else {**described, **problem}
     return success
 
 

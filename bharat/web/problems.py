@@ -9,10 +9,12 @@ from typing import Any
 import falcon
 import msgspec
 
+from bharat.contracts import html
 from bharat.contracts.errors import Malformed, NotFound, Problem, TooLarge, Unavailable
 from bharat.contracts.limits import LimitsUnavailable
 from bharat.contracts.sessions import SessionsUnavailable
 from bharat.contracts.storage import StorageUnavailable
+from bharat.web.astray import error_page, may_be_page, wants_page
 from bharat.web.decode import MAX_FAULTS
 
 log = logging.getLogger("bharat.web")
@@ -48,16 +50,16 @@ class ProblemBody(msgspec.Struct, frozen=True, omit_defaults=True):
     errors: list[FaultBody] = []
 
 
-def render(resp: falcon.Response, problem: Problem, request_id: str | None) -> None:
+def render(req: falcon.Request, resp: falcon.Response, problem: Problem) -> None:
     body = ProblemBody(
         type=f"/docs/problems#{problem.type}",
         title=problem.title,
         status=problem.status.value,
         detail=_short(problem.detail),
-        request_id=request_id,
+        request_id=request_id_of(req),
         errors=[FaultBody(_short(fault.path), _short(fault.detail)) for fault in problem.faults[:MAX_FAULTS]],
     )
-    _write(resp, body, problem.headers)
+    _write(req, resp, body, problem.headers)
 
 
 def _short(text: str) -> str:
@@ -65,11 +67,19 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
-def _write(resp: falcon.Response, body: ProblemBody, headers: dict[str, str]) -> None:
+def _write(req: falcon.Request, resp: falcon.Response, body: ProblemBody, headers: dict[str, str]) -> None:
     resp.status = body.status
-    resp.content_type = CONTENT_TYPE
-    resp.data = msgspec.json.encode(body)
     resp.stream = None
+    if wants_page(req):
+        told = f"No page has the address {_short(req.path)}." if body.status == 404 else body.detail
+        resp.content_type = html.CONTENT_TYPE
+        resp.data = error_page(body.title, body.status, told, body.type, body.request_id)
+        resp.set_header("Content-Security-Policy", html.POLICY)
+    else:
+        resp.content_type = CONTENT_TYPE
+        resp.data = msgspec.json.encode(body)
+    if may_be_page(req):
+        resp.append_header("Vary", "Accept")
     for name, value in headers.items():
         resp.set_header(name, value)
 
@@ -86,12 +96,12 @@ def install(app: falcon.App[Any, Any]) -> None:
 
 def _problem(req: Any, resp: falcon.Response, error: Exception, params: Any) -> None:
     assert isinstance(error, Problem)
-    render(resp, error, request_id_of(req))
+    render(req, resp, error)
 
 
 def _backend(req: Any, resp: falcon.Response, error: Exception, params: Any) -> None:
     log.warning("a backend does not answer: %s", error, extra={"request_id": request_id_of(req)})
-    render(resp, Unavailable("A part of the service does not answer; try again shortly."), request_id_of(req))
+    render(req, resp, Unavailable("A part of the service does not answer; try again shortly."))
 
 
 def _falcon(req: Any, resp: falcon.Response, error: Exception, params: Any) -> None:
@@ -104,7 +114,7 @@ def _falcon(req: Any, resp: falcon.Response, error: Exception, params: Any) -> N
         405: f"{req.method} is not something that can be done to {req.path}; the Allow header lists what can.",
     }.get(status.value, status.phrase)
     body = ProblemBody(f"/docs/problems#{slug}", title, status.value, detail, request_id_of(req))
-    _write(resp, body, dict(error.headers or {}))
+    _write(req, resp, body, dict(error.headers or {}))
 
 
 def _unforeseen(req: Any, resp: falcon.Response, error: Exception, params: Any) -> None:
@@ -114,10 +124,10 @@ def _unforeseen(req: Any, resp: falcon.Response, error: Exception, params: Any) 
         f"/docs/problems#{INTERNAL_ERROR[0]}",
         INTERNAL_ERROR[1],
         500,
-        "The error was logged under this request id; nothing was changed.",
+        "The error was logged under this request id.",
         request_id,
     )
-    _write(resp, body, {})
+    _write(req, resp, body, {})
 
 
 def request_id_of(req: Any) -> str | None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from http import HTTPStatus
 from typing import Any
 
 from bharat.contracts.errors import Problem
+from bharat.contracts.html import Content, Html, answer, code, element, link, page, prose, table
 from bharat.contracts.route import Public, Request, Response, Route, Stream
-from bharat.web.html import Content, Html, answer, code, element, link, page, table
 from bharat.web.openapi import document
 from bharat.web.problems import INTERNAL_ERROR, METHOD_NOT_ALLOWED
+from bharat.web.reference_notes import authentication, filter_table, filters_explained
+from bharat.web.schema_words import anchor, type_in_words
+from bharat.web.statuses import phrase
 
 PLATFORM_TAGS = ("pages", "storage", "system")
 OTHER_PROBLEMS = (
@@ -60,7 +61,7 @@ def problem_kinds() -> list[tuple[str, int, str, str]]:
     found = {slug: (slug, status, title, text) for slug, status, title, text in OTHER_PROBLEMS}
     for kind in _kinds_of(Problem):
         text = " ".join((kind.__doc__ or "").split())
-        found.setdefault(kind.type, (kind.type, kind.status.value, kind.title, text.replace("`", "")))
+        found.setdefault(kind.type, (kind.type, kind.status.value, kind.title, text))
     return sorted(found.values(), key=lambda kind: (kind[1], kind[0]))
 
 
@@ -75,8 +76,9 @@ def _problems() -> bytes:
         element(
             "section",
             element("h2", link(f"#{slug}", slug)),
-            element("p", element("strong", title), f" · HTTP {status} {HTTPStatus(status).phrase}"),
-            element("p", text),
+            element("p", element("strong", title)),
+            element("p", f"HTTP {status} {phrase(status)}", class_="soft status"),
+            element("p", prose(text)),
             id=slug,
             class_="card",
         )
@@ -104,19 +106,21 @@ def _reference(api: Mapping[str, Any]) -> bytes:
         for method, operation in operations.items():
             by_tag[operation["tags"][0]].append(_operation(method, path, operation))
     sections = [
-        element("section", element("h2", tag), operations, id=_anchor("tag", tag)) for tag, operations in by_tag.items()
+        element("section", element("h2", tag), operations, id=anchor("tag", tag)) for tag, operations in by_tag.items()
     ]
     schemas = api["components"]["schemas"]
     return page(
         "API reference",
         element("h1", "API reference"),
-        element("p", api["info"]["description"], class_="lead"),
+        element("p", prose(api["info"]["description"]), class_="lead"),
         element("p", "For programs: ", link("/openapi.json", "the OpenAPI 3.1 document"), "."),
         element(
             "nav",
-            element("ul", [element("li", link(f"#{_anchor('tag', tag)}", tag)) for tag in by_tag], class_="tags"),
+            element("ul", [element("li", link(f"#{anchor('tag', tag)}", tag)) for tag in by_tag], class_="tags"),
             aria_label="Groups of operations",
         ),
+        authentication(api),
+        filters_explained(api),
         sections,
         element("section", element("h2", "Schemas"), [_schema(name, schemas[name]) for name in sorted(schemas)]),
     )
@@ -125,25 +129,23 @@ def _reference(api: Mapping[str, Any]) -> bytes:
 def _operation(method: str, path: str, operation: Mapping[str, Any]) -> Html:
     inside: list[Content] = []
     if text := operation.get("description"):
-        inside.append(element("p", text))
-    if permission := operation.get("x-permission"):
-        inside.append(element("p", "Needs the permission ", code(permission), "."))
-    elif operation["security"]:
-        inside.append(element("p", "For whoever is logged in."))
-    else:
-        inside.append(element("p", "For everyone."))
-    if parameters := operation.get("parameters"):
+        inside.append(element("p", prose(text)))
+    inside.append(element("p", _callers(operation)))
+    parameters = operation.get("parameters", ())
+    if plain := [parameter for parameter in parameters if "x-filters" not in parameter]:
         rows = [
             [
                 code(p["name"]),
                 p["in"],
-                _type(p["schema"]),
+                type_in_words(p["schema"]),
                 "required" if p["required"] else "",
-                p.get("description", ""),
+                prose(p.get("description", "")),
             ]
-            for p in parameters
+            for p in plain
         ]
         inside.append(table("Parameters", ("Name", "In", "Type", "", "Meaning"), rows))
+    if filters := [parameter for parameter in parameters if "x-filters" in parameter]:
+        inside.append(filter_table(filters))
     if body := operation.get("requestBody"):
         inside.append(element("p", element("strong", "Body: "), _contents(body["content"])))
     responses = operation["responses"]
@@ -158,24 +160,42 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> Html:
     heading = element(
         "summary",
         element("span", method.upper(), class_=f"method {method}"),
-        code(path),
-        element("span", operation["summary"], class_="soft"),
+        element("span", code(path), class_="path"),
+        element("span", prose(operation["summary"]), class_="soft"),
     )
-    return element("details", heading, element("div", inside), id=_anchor("operation", operation["operationId"]))
+    return element("details", heading, element("div", inside), id=anchor("operation", operation["operationId"]))
+
+
+def _callers(operation: Mapping[str, Any]) -> Content:
+    """Who may call, and with what."""
+    ways = {name for way in operation["security"] for name in way}
+    if not ways:
+        return "For everyone."
+    how = link("#authentication", "a login or an API key" if "api_key" in ways else "a login only")
+    if permission := operation.get("x-permission"):
+        return ["Needs the permission ", code(permission), ", with ", how, "."]
+    return ["Needs ", how, *([] if "api_key" in ways else [": an API key can't do it"]), "."]
 
 
 def _schema(name: str, schema: Mapping[str, Any]) -> Html:
-    inside: list[Content] = [element("p", schema["description"])] if "description" in schema else []
+    inside: list[Content] = [element("p", prose(schema["description"]))] if "description" in schema else []
     if properties := schema.get("properties"):
         required = set(schema.get("required", ()))
         rows = [
-            [code(field), _type(value), "required" if field in required else "", value.get("description", "")]
+            [
+                code(field),
+                type_in_words(value),
+                "required" if field in required else "",
+                prose(value.get("description", "")),
+            ]
             for field, value in properties.items()
         ]
         inside.append(table(f"Fields of {name}", ("Name", "Type", "", "Meaning"), rows))
     else:
-        inside.append(element("p", _type(schema)))
-    return element("details", element("summary", code(name)), element("div", inside), id=_anchor("schema", name))
+        inside.append(element("p", type_in_words(schema)))
+    return element(
+        "details", element("summary", code(name), class_="short"), element("div", inside), id=anchor("schema", name)
+    )
 
 
 def _contents(content: Mapping[str, Any]) -> Content:
@@ -183,45 +203,5 @@ def _contents(content: Mapping[str, Any]) -> Content:
     for media, value in content.items():
         if parts:
             parts.append(", or ")
-        parts += [_type(value["schema"]), element("span", f" as {media}", class_="soft")]
+        parts += [type_in_words(value["schema"]), element("span", f" as {media}", class_="soft")]
     return parts
-
-
-def _type(schema: Mapping[str, Any]) -> Content:
-    """A schema in a few words."""
-    if "$ref" in schema:
-        name = schema["$ref"].rpartition("/")[2]
-        return link(f"#{_anchor('schema', name)}", name)
-    for joined in ("anyOf", "oneOf"):
-        if joined in schema:
-            parts: list[Content] = []
-            for option in schema[joined]:
-                parts += [" or ", _type(option)] if parts else [_type(option)]
-            return parts
-    if "enum" in schema:
-        return ", ".join(str(value) for value in schema["enum"])
-    if "const" in schema:
-        return str(schema["const"])
-    kind = schema.get("type", "anything")
-    if kind == "array":
-        return ["list of ", _type(schema.get("items") or {})]
-    words = str(kind) if isinstance(kind, str) else " or ".join(kind)
-    if form := schema.get("format"):
-        words += f" ({form})"
-    limits = [f"{label} {schema[key]}" for key, label in _LIMITS.items() if key in schema]
-    return f"{words}, {', '.join(limits)}" if limits else words
-
-
-_LIMITS = {
-    "minLength": "at least characters:",
-    "maxLength": "at most characters:",
-    "minimum": "from",
-    "exclusiveMinimum": "above",
-    "maximum": "to",
-    "exclusiveMaximum": "below",
-    "maxItems": "at most items:",
-}
-
-
-def _anchor(kind: str, name: str) -> str:
-    return f"{kind}-{re.sub(r'[^A-Za-z0-9]+', '-', name).strip('-')}"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from bharat.contracts.principal import SYSTEM
 from bharat.contracts.work import CatchUp, CronEntry, JobContext, JobSpec
+from bharat.data.sweeping import sweep
 from bharat.web.idempotency import idempotency_keys
 
 
 def _sweep(job: JobContext) -> None:
     database = job.app.database
-    with database.write(None, SYSTEM) as unit:
-        unit.execute(idempotency_keys.delete().where(idempotency_keys.c.expires_at < database.now()))
+    sweep(database, None, idempotency_keys, idempotency_keys.c.expires_at < database.now())
 
 
 SWEEP = JobSpec(kind="web.sweep_idempotency_keys", run=_sweep, summary="Forget answers older than a day")

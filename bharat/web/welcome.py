@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
+from bharat.contracts.html import STYLESHEET, Content, Html, answer, code, command, element, link, page
 from bharat.contracts.provider import Capability
 from bharat.contracts.route import Public, Request, Response, Route, Stream
 from bharat.plugins import Plugins
-from bharat.web.html import STYLESHEET, Html, answer, code, command, element, link, page
 
 LOGIN = "login"
 """The operation id of the login."""
@@ -95,15 +95,16 @@ def _page(facts: WelcomeFacts, routes: Collection[tuple[str, str]]) -> bytes:
 
 
 def _state(facts: WelcomeFacts) -> Html:
-    rows = [
+    rows: list[tuple[str, Content]] = [
         ("Version", facts.version),
         ("Runs as", facts.mode),
         ("Address", facts.public_url),
         ("Health", link("/api/health", "/api/health")),
         ("API", [link("/docs", "reference"), " · ", link("/openapi.json", "OpenAPI document")]),
         ("Errors", link("/docs/problems", "every problem type")),
-        ("Metrics", link("/metrics", "/metrics")),
     ]
+    if facts.mode != "cluster":  # nginx, which stands before a cluster, doesn't pass it on
+        rows.append(("Metrics", link("/metrics", "/metrics")))
     listed = element("dl", [[element("dt", name), element("dd", value)] for name, value in rows])
     return element("section", element("h2", "This installation"), listed, class_="card")
 

@@ -104,14 +104,18 @@ def discard(database: Database, ids: Collection[UUID] | None = None, *, kind: st
 
 
 def gauges(database: Database) -> dict[str, float]:
-    """Counts for monitoring: jobs by state but done, and events that wait for their number."""
+    """Counts for monitoring: jobs by state but done, events that wait for their number, and for how long the oldest has."""
     read = database.read(None)
     found = {f"jobs_{state.value}": 0.0 for state in State if state is not State.DONE}
     counted = sa.select(jobs.c.state, sa.func.count().label("many")).where(jobs.c.state != State.DONE.value)
     for row in read.rows(counted.group_by(jobs.c.state)):
         found[f"jobs_{row.state}"] = float(row.many)
-    unpublished = sa.select(sa.func.count()).select_from(events).where(events.c.number.is_(None))
-    return {**found, "events_unpublished": float(read.scalar(unpublished))}
+    many, oldest = sa.func.count().label("many"), sa.func.min(events.c.occurred_at).label("oldest")
+    unpublished = read.row(sa.select(many, oldest, database.now().label("now")).where(events.c.number.is_(None)))
+    assert unpublished is not None
+    found["events_unpublished"] = float(unpublished.many)
+    age = unpublished.now - (unpublished.oldest or unpublished.now)
+    return {**found, "events_oldest_unpublished_seconds": max(0.0, age.total_seconds())}
 
 
 def _dead(database: Database, ids: Collection[UUID] | None, kind: str | None) -> Sequence[sa.Row[Any]]:

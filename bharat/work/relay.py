@@ -45,6 +45,7 @@ _PUBLISH = (
     .where(events.c.id == sa.bindparam("event"))
     .values(number=sa.bindparam("given"), published_at=sa.bindparam("moment"))
 )
+_HIGHEST = sa.select(sa.func.max(events.c.number))
 _COUNT = event_counters.update().values(last_number=sa.bindparam("last"))
 
 
@@ -64,14 +65,21 @@ class Relay:
         self._listeners.append(listener)
 
     def publish(self) -> int:
-        """Publish everything that is committed and has no number yet; how many events."""
+        """Publish everything that is committed and has no number yet; how many events.
+
+        What one organisation's events raise is logged, and holds up no other's. Raises `Unavailable`."""
         published = 0
         for row in self._database.read(None).rows(_WHOSE):
-            while not self._stopping.is_set():
-                count = self._publish_for(row.organisation_id)
-                published += count
-                if count < BATCH:
-                    break
+            try:
+                while not self._stopping.is_set():
+                    count = self._publish_or_heal(row.organisation_id)
+                    published += count
+                    if count < BATCH:
+                        break
+            except Unavailable:
+                raise
+            except Exception:
+                log.exception("publishing the events of organisation %s failed; trying again", row.organisation_id)
         return published
 
     def run(self, poll: timedelta) -> None:
@@ -89,6 +97,22 @@ class Relay:
     def stop(self) -> None:
         self._stopping.set()
         emitted.ring(TOPIC)
+
+    def _publish_or_heal(self, organisation_id: UUID) -> int:
+        """Publish a batch. A counter that was set back, as when its table was restored from an older copy, would give numbers that
+        are taken, again and again: it is moved on to the highest."""
+        try:
+            return self._publish_for(organisation_id)
+        except sa.exc.IntegrityError:
+            with self._database.write(organisation_id, SYSTEM) as unit:
+                last, highest = _take_counter(unit), unit.scalar(_HIGHEST) or 0
+                if highest <= last:
+                    raise
+                unit.execute(_COUNT, {"last": highest})
+            log.warning(
+                "the event counter of organisation %s was behind, at %d: moved to %d", organisation_id, last, highest
+            )
+            return self._publish_for(organisation_id)
 
     def _publish_for(self, organisation_id: UUID) -> int:
         with self._database.write(organisation_id, SYSTEM) as unit:

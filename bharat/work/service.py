@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 RELAY_POLL = timedelta(milliseconds=500)
 """How long an event of another process may wait to be published."""
+WAIT_POLL = timedelta(seconds=1)
+"""How often it is asked whether the worker may start."""
 GRACE = timedelta(seconds=25)
 """How long running jobs may take to finish when the worker stops."""
 
@@ -65,9 +67,38 @@ class Worker:
         self.clock = CronClock(app.database, self.catalogue)
         self._with_clock = settings.clock if clock is None else clock
         self._threads: list[threading.Thread] = []
+        self._starting = threading.RLock()
+        self._stopping = threading.Event()
+
+    def start_when_ready(self, reasons: Callable[[], Sequence[str]]) -> None:
+        """Start once there are no `reasons` against it, like migrations that are pending, and return at once: on tables that are not
+        there every part would fail, and jobs would use up their attempts. `stop` ends the waiting."""
+        thread = threading.Thread(target=self._wait_and_start, args=(reasons,), name="bharat-waiting", daemon=True)
+        with self._starting:
+            self._threads.append(thread)
+            thread.start()
+
+    def _wait_and_start(self, reasons: Callable[[], Sequence[str]]) -> None:
+        said = ""
+        while not self._stopping.is_set():
+            found = reasons()
+            if not found:
+                break
+            if found[0] != said:
+                said = found[0]
+                log.warning("waiting: %s", said)
+            self._stopping.wait(WAIT_POLL.total_seconds())
+        with self._starting:
+            if not self._stopping.is_set():
+                self._threads.remove(threading.current_thread())
+                self.start()
 
     def start(self) -> None:
         """Start everything in threads of its own, and return."""
+        with self._starting:
+            self._start()
+
+    def _start(self) -> None:
         tasks: list[tuple[str, Callable[[], None]]] = [
             ("relay", lambda: self.relay.run(RELAY_POLL)),
             ("reconciler", self.reconciler.run),
@@ -88,6 +119,8 @@ class Worker:
     def stop(self, grace: timedelta = GRACE) -> int:
         """Claim nothing more, wait for running jobs up to `grace`, and give the rest back for others; how many those were.
         Idempotent."""
+        with self._starting:
+            self._stopping.set()
         self.runner.stop()
         for part in (self.relay, self.reconciler, self.clock):
             part.stop()
@@ -102,8 +135,9 @@ class Worker:
 
     @property
     def running(self) -> bool:
-        """Whether it was started and every part still works."""
-        return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
+        """Whether it was started, or waits to be, and every part still works."""
+        with self._starting:
+            return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
 
     def _serve(self) -> None:
         pause = min(self._poll.total_seconds(), 5)

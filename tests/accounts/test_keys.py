@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from bharat.contracts.route import Authenticated
 from bharat.data.clock import OffsetClock
 from tests.accounts.site import Site
 
@@ -82,3 +83,29 @@ def test_only_administrators_list_everybodys_keys(site: Site) -> None:
     assert [key["name"] for key in admin.get("/api-keys?everyone=true").json["items"]] == ["theirs"]
     assert agent.get("/api-keys?everyone=true").status_code == 403
     assert site.browser("admin@globex.example").get("/api-keys?everyone=true").json["items"] == []
+
+
+BY_LOGIN = {
+    ("GET", "/me/sessions"): None,
+    ("DELETE", "/me/sessions"): None,
+    ("DELETE", "/me/sessions/{handle}"): None,
+    ("PUT", "/me/password"): {"current_password": "x", "new_password": "y"},
+    ("POST", "/api-keys"): {"name": "k", "scopes": ["*"]},
+    ("DELETE", "/api-keys/{id:uuid}"): None,
+}
+
+
+def test_what_the_api_document_keeps_for_logins_is_refused_to_keys(site: Site) -> None:
+    declared = {
+        (owned.item.method, owned.item.path.removeprefix("/api/v1"))
+        for owned in site.app.routes()
+        if isinstance(owned.item.access, Authenticated) and owned.item.access.by_login
+    }
+    assert declared == set(BY_LOGIN)
+    script = site.script(site.browser(AGENT).post("/api-keys", {"name": "k", "scopes": ["*"]}).json["key"])
+    paths = site.client.simulate_get("/openapi.json").json["paths"]
+    for (method, path), body in BY_LOGIN.items():
+        shown = path.replace(":uuid", "")
+        assert paths[f"/api/v1{shown}"][method.lower()]["security"] == [{"session": []}]
+        filled = shown.replace("{handle}", "a" * 32).replace("{id}", "01900000-0000-7000-8000-000000000000")
+        assert script.call(method, filled, body).status_code == 403, (method, path)

@@ -11,6 +11,7 @@ from bharat.accounts import users as accounts_users
 from bharat.accounts.passwords import Passwords
 from bharat.accounts.tables import password_resets
 from bharat.accounts.users import change_user, find_user, set_login
+from bharat.contracts.limits import LimitsUnavailable
 from bharat.contracts.principal import SYSTEM
 from bharat.data.clock import OffsetClock
 from bharat.work.tables import jobs
@@ -38,6 +39,30 @@ def test_the_mailed_link_sets_a_new_password_once_and_ends_all_sessions(site: Si
     assert site.browser().log_in(AGENT, NEW_PASSWORD).status_code == 200
     assert confirm(site.browser(), token, PASSWORD) == 422
     assert "user.password_reset" in site.actions()
+
+
+def test_a_reset_lifts_the_lock_that_failed_logins_caused(site: Site) -> None:
+    for _ in range(10):
+        site.browser().log_in(AGENT, "wrong")
+    locked = site.browser().log_in(AGENT)
+    assert (locked.status_code, locked.json["detail"]) == (429, "Too many attempts. Try again in 15 minutes.")
+    ask(site, AGENT)
+    site.work()
+    assert confirm(site.browser(), site.token_mailed_to(AGENT)) == 204
+    assert site.browser().log_in(AGENT, NEW_PASSWORD).status_code == 200
+
+
+def test_a_reset_holds_when_the_lock_can_t_be_lifted(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask(site, AGENT)
+    site.work()
+
+    def away(key: str) -> None:
+        raise LimitsUnavailable("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(site.app.limits, "reset", away)
+        assert confirm(site.browser(), site.token_mailed_to(AGENT)) == 204
+    assert site.browser().log_in(AGENT, NEW_PASSWORD).status_code == 200
 
 
 def test_asking_for_an_unknown_address_answers_and_does_the_same(site: Site) -> None:

@@ -75,6 +75,22 @@ def test_a_password_is_set_and_a_weak_one_refused_with_the_reason(bharat: Bharat
     assert log_in(environment) == 200
 
 
+def test_a_password_that_is_set_lifts_the_lock_that_failed_logins_caused(
+    bharat: Bharat, environment: dict[str, str]
+) -> None:
+    bharat("org", "create", "Acme")
+    bharat(
+        "user", "create", "Asha", "--email", "asha@acme.example", "--login", "--password-stdin", stdin=PASSWORD + "\n"
+    )
+
+    def fail(browser: Browser) -> int:
+        return [browser.log_in("asha@acme.example", "wrong").status_code for _ in range(11)][-1]
+
+    assert status(environment, fail) == 429
+    assert bharat("user", "password", "Asha", "--password-stdin", stdin=PASSWORD + "\n").code == 0
+    assert log_in(environment) == 200
+
+
 def test_a_disabled_user_logs_in_no_more_until_enabled(bharat: Bharat, environment: dict[str, str]) -> None:
     bharat("org", "create", "Acme")
     bharat(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 import bharat as product
+from bharat.cli import cli
 from tests.fixtures.distributions import Distributions
 
 Bharat = Callable[..., Any]
@@ -139,3 +141,25 @@ def test_output_into_a_closed_pipe_ends_quietly(tmp_path: Path) -> None:
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def commands_below(command: click.Command, *names: str) -> Iterator[tuple[str, click.Command]]:
+    yield " ".join(names), command
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            yield from commands_below(below, *names, name)
+
+
+def test_every_option_says_what_it_is_for_and_whether_it_repeats() -> None:
+    for name, command in commands_below(cli):
+        for option in command.params:
+            if isinstance(option, click.Option) and not option.hidden:
+                assert option.help, f"{name} {option.name}"
+                assert not option.multiple or "repeatable" in option.help.lower(), f"{name} {option.name}"
+
+
+def test_help_has_whole_summaries(bharat: Bharat) -> None:
+    for group in ((), ("user",), ("jobs",), ("database",), ("plugins",)):
+        listed = bharat(*group, "--help").out.partition("Commands:")[2]
+        assert listed
+        assert "..." not in listed

@@ -166,7 +166,31 @@ def test_the_greeting_names_address_login_and_three_things_to_try(home: Path) ->
     assert [line[:4] for line in text.splitlines() if line[2:4] in ("1.", "2.", "3.")] == ["  1.", "  2.", "  3."]
     assert "http://127.0.0.1:8123/api/v1/login" in text
     assert f"BHARAT_HOME={home} " in text
-    assert "import site_visits your-file.csv --dry-run" in text
+    assert "import site_visits your-file.csv --org demo --dry-run" in text
+
+
+def test_printed_commands_name_the_file_and_the_home_that_are_not_found_by_themselves(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def told(config: Config) -> str:
+        return next(
+            line for line in welcome(config, Prepared("", None, None, None)).splitlines() if line.endswith(" plugins")
+        )
+
+    assert "BHARAT_HOME" not in told(load(None, {}))
+    (tmp_path / "bharat.toml").write_text('home = "elsewhere"\n')
+    assert f"BHARAT_HOME={tmp_path / 'elsewhere'} " in told(load(None, {}))
+    assert "--config" not in told(load(None, {}))
+    (tmp_path / "other.toml").write_text("")
+    assert "--config other.toml plugins" in told(load(Path("other.toml"), {}))
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "192.0.2.7"])
+def test_a_host_that_is_not_this_machine_s_is_told(home: Path, host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(cli, ["dev"], runtime=Runtime(environ={"BHARAT_HOME": str(home), "BHARAT_SERVER__HOST": host})) == 1
+    assert f"server.host is {host!r}, which is no address of this machine" in capsys.readouterr().err
 
 
 def test_a_taken_port_is_refused_before_anything_is_made(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

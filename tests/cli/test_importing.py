@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
@@ -53,6 +54,42 @@ def test_an_import_tells_what_became_of_the_rows(bharat: Bharat, folder: Path, a
     outcome = bharat("import", "companies", file(folder, "name\nAcme\nZeta\n"))
     assert outcome == Outcome(0, "companies: 2 rows: 2 created, 0 updated, 0 unchanged, 0 rejected\n", "")
     assert names(admin) == ["Acme", "Zeta"]
+
+
+@pytest.fixture
+def terminal(bharat: Bharat, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stderr is a terminal."""
+    monkeypatch.setattr(type(sys.stderr), "isatty", lambda stream: stream is sys.stderr)
+
+
+CLEARED = "\r\x1b[K"
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_terminal_is_shown_how_far_it_is_and_then_cleared(bharat: Bharat, folder: Path, admin: Caller) -> None:
+    path = file(folder, "name,employees\n" + "Acme,1\n" * 2 + "Zeta,x\n" * 2)
+    outcome = bharat("import", "companies", path, "--batch", "2")
+    *shown, last = outcome.err.split(CLEARED)
+    assert shown == ["\r2 rows (100 %), 0 rejected\r4 rows (100 %), 2 rejected"]
+    assert last.startswith("line 4: column employees")
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_terminal_is_cleared_also_when_the_file_breaks_off(bharat: Bharat, folder: Path, admin: Caller) -> None:
+    outcome = bharat("import", "companies", file(folder, 'name\nAcme\n"Zeta\n'), "--batch", "1")
+    assert outcome.err.startswith(f"\r1 rows (100 %), 0 rejected{CLEARED}")
+    assert outcome.code == 1
+
+
+def test_whoever_reads_no_terminal_is_shown_no_progress(bharat: Bharat, folder: Path, admin: Caller) -> None:
+    outcome = bharat("import", "companies", file(folder, "name\nAcme\n"))
+    assert (outcome.code, outcome.err) == (0, "")
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_program_that_reads_json_is_shown_no_progress(bharat: Bharat, folder: Path, admin: Caller) -> None:
+    outcome = bharat("import", "companies", file(folder, "name\nAcme\n"), "--json")
+    assert (json.loads(outcome.out)["created"], outcome.err) == (1, "")
 
 
 def test_rejected_rows_are_told_and_the_exit_code_is_1(bharat: Bharat, folder: Path, admin: Caller) -> None:
@@ -201,6 +238,8 @@ def test_an_import_as_a_user_stays_within_the_role(
         (("import", "companies", "in.csv", "--map", "name"), 2, "'name' is not COLUMN=FIELD"),
         (("import", "companies", "in.csv", "--alias", "name:x"), 2, "--alias name:x is not FIELD:WORD=OTHER"),
         (("import", "companies", "in.csv", "--date-format", "DD"), 1, "'DD' is not a date format"),
+        (("import", "nonsense", "in.csv"), 2, "; see `bharat plugins` for more"),
+        (("import", "companies", "in.csv", "--currency", "XXX"), 1, "'XXX' is not a currency code: currency: use"),
         (("import", "companies", "in.csv", "--map", "nam=name"), 1, "the file has no column 'nam'; did you mean name?"),
         (("export", "deals", "--filter", "stats=won"), 1, "did you mean 'status'?"),
     ],
@@ -239,3 +278,14 @@ def test_an_export_as_a_user_holds_what_the_user_may_export(
     for email, lines in (("asha@acme.example", 1), ("ada@acme.example", 2)):
         bharat("export", "companies", "--as", email, "--out", "out.csv")
         assert len((folder / "out.csv").read_text().splitlines()) == lines
+
+
+def test_a_column_that_fills_nothing_is_told_with_the_options_that_help(
+    bharat: Bharat, folder: Path, organisation: UUID
+) -> None:
+    outcome = bharat("import", "companies", file(folder, "name,sektor,Our sign\nAcme,x,y\n"))
+    assert outcome.code == 1
+    assert "company has no field 'sektor': use `--map sektor=sector` or `--ignore sektor`; " in outcome.err
+    assert (
+        "company has no field 'Our sign': use `--map 'Our sign=FIELD'` or `--ignore 'Our sign'`; it has " in outcome.err
+    )

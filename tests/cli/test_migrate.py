@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -63,22 +64,31 @@ def test_check_tells_tables_that_no_revision_makes(bharat: Bharat, environ: dict
     assert bharat("migrate", "--check", **environ).out == "the database is up to date\n"
 
 
+def test_migrate_warns_of_tables_that_no_revision_makes(bharat: Bharat, environ: dict[str, str]) -> None:
+    outcome = bharat("migrate", **environ)
+    assert (outcome.code, outcome.err) == (0, f"bharat: warning: {TOLD}\n")
+
+
+def test_the_first_revision_is_called_otherwise_than_the_later_ones(
+    bharat: Bharat, distributions: Distributions, environ: dict[str, str], folder: Path
+) -> None:
+    assert "0002_change_the_tables.py" in bharat("makemigration", "garage", **environ).out
+    distributions.add("depot", GARAGE.replace("car", "cart"))
+    outcome = bharat("makemigration", "depot", **{**environ, "BHARAT_PLUGINS": "depot"})
+    assert "0001_create_the_tables.py" in outcome.out
+
+
+def test_undoing_without_a_terminal_names_the_option_that_does_not_ask(
+    bharat: Bharat, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    outcome = bharat("migrate", "--down", "garage", **environ)
+    assert outcome.code == 2
+    assert "use --yes" in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
 def test_dev_refuses_them_before_anything_is_made(bharat: Bharat, environ: dict[str, str]) -> None:
     outcome = bharat("dev", **environ)
     assert (outcome.code, outcome.err) == (1, f"bharat: error: {TOLD}\n")
     assert not Path(environ["BHARAT_HOME"]).exists()
-
-
-def test_dev_that_starts_anew_at_each_change_warns_of_them(
-    bharat: Bharat, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Started(Exception):
-        pass
-
-    def start(*_: object) -> None:
-        raise Started
-
-    monkeypatch.setattr("os.execve", start)
-    outcome = bharat("dev", "--reload", **environ)
-    assert f"bharat: warning: {TOLD}\n" in outcome.err
-    assert "unexpected Started" in outcome.err

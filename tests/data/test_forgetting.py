@@ -38,7 +38,7 @@ def kept() -> int:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_read_is_forgotten(database: BharatDatabase, organisation_id: UUID, form: str) -> None:
-    """The protected line is the one that drops `_is_clone_of` in `bharat.data.tenancy._scope`."""
+    """The protected line: `clone.__dict__.pop("_is_clone_of", None)` in `bharat.data.tenancy._scope`."""
     reader = database.read(organisation_id)
     reader.rows(FORMS[form]())
     before = kept()
@@ -49,6 +49,7 @@ def test_a_read_is_forgotten(database: BharatDatabase, organisation_id: UUID, fo
 
 @pytest.mark.parametrize("form", CHANGES)
 def test_a_change_is_forgotten(owner_database: BharatDatabase, organisation_id: UUID, form: str) -> None:
+    """The protected line: `clone.__dict__.pop("_is_clone_of", None)` in `bharat.data.tenancy._scope`."""
     before = 0
     for number in range(6):
         with owner_database.write(organisation_id, SYSTEM) as unit:
@@ -62,7 +63,7 @@ def test_a_change_is_forgotten(owner_database: BharatDatabase, organisation_id: 
 def test_without_dropping_the_origin_changes_are_kept(
     owner_database: BharatDatabase, organisation_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The mutant: a clone that notes its origin again."""
+    """The mutant of the test above: a clone that notes its origin again."""
     traverse = visitors.cloned_traverse
 
     def remembering(statement: Any, *rest: Any) -> Any:

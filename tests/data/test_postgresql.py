@@ -21,6 +21,7 @@ from psycopg import sql
 from bharat.contracts.errors import Unavailable
 from bharat.contracts.principal import SYSTEM
 from bharat.data import BharatDatabase, new_id, tenancy
+from bharat.data.beginning import begin
 from bharat.data.clock import OffsetClock
 from bharat.data.engine import EngineOptions, parse_url
 from bharat.data.schema import Schema
@@ -241,6 +242,45 @@ def test_of_two_units_that_wait_for_each_other_one_is_told_to_try_again(database
         "Others were changing the same records at the same time; nothing was changed, try again.",
         "renamed",
     ]
+
+
+def a_note_beside_a_unit_that_holds_the_row(database: BharatDatabase, pair: Pair) -> str:
+    """What becomes of a unit that doesn't wait, while another that has changed the same row goes on for three seconds."""
+    changed, over = threading.Event(), threading.Event()
+    rename = customers.update().where(customers.c.id == pair.acme_customer).values(name="renamed")
+
+    def hold() -> None:
+        with database.write(pair.acme, SYSTEM) as unit:
+            unit.execute(rename)
+            changed.set()
+            over.wait(3)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        assert changed.wait(10)
+        with database.write(pair.acme, SYSTEM, wait=False) as unit:
+            unit.execute(rename)
+    except Unavailable as problem:
+        return problem.detail
+    finally:
+        over.set()
+        thread.join()
+    return "waited"
+
+
+def test_a_unit_that_does_not_wait_gives_way_at_a_locked_row(database: BharatDatabase, pair: Pair) -> None:
+    """Protected: `SET LOCAL lock_timeout` in `begin`."""
+    assert "busy writing" in a_note_beside_a_unit_that_holds_the_row(database, pair)
+    with database.write(pair.acme, SYSTEM) as unit:
+        assert unit.scalar(sa.select(sa.func.current_setting("lock_timeout"))) == "0"
+
+
+def test_mutant_without_the_limit_it_waits(
+    database: BharatDatabase, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bharat.data.database.begin", lambda connection, whose, patience: begin(connection, whose))
+    assert a_note_beside_a_unit_that_holds_the_row(database, pair) == "waited"
 
 
 def test_a_statement_that_takes_too_long_is_ended(database_options: EngineOptions, open_database: OpenDatabase) -> None:

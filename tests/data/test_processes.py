@@ -7,10 +7,11 @@ import subprocess
 import sys
 
 import pytest
+import sqlalchemy as sa
 
 from bharat.data import BharatDatabase
 from bharat.data.engine import EngineOptions
-from bharat.data.fences import DatabaseFences
+from bharat.data.fences import DatabaseFences, fences
 from tests.data.conftest import Pair
 
 
@@ -75,6 +76,30 @@ def test_fencing_tokens_strictly_rise_whoever_asks(database: BharatDatabase, dat
     issued = [[int(token) for token in output(process).split()] for process in processes]
     assert all(tokens == sorted(tokens) for tokens in issued)
     assert sorted(token for tokens in issued for token in tokens) == list(range(1, 201))
-    fences = DatabaseFences(database)
-    assert fences.issue("nightly") == 201
-    assert fences.issue("another") == 1
+    issuer = DatabaseFences(database)
+    assert issuer.issue("nightly") == 201
+    assert issuer.issue("another") == 1
+
+
+def few_counters_serve_many_names(database: BharatDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bharat.data.fences.SLOTS", 4)
+    issuer = DatabaseFences(database)
+    names = [f"record:{number}" for number in range(40)]
+    first, second = ([issuer.issue(name) for name in names] for _ in range(2))
+    assert all(after > before for before, after in zip(first, second, strict=True))
+    assert database.read(None).scalar(sa.select(sa.func.count()).select_from(fences)) <= 4
+
+
+def test_fences_take_no_more_room_the_more_names_there_are(
+    database: BharatDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Protected: `slot_of`, by which names share a fixed number of counters."""
+    few_counters_serve_many_names(database, monkeypatch)
+
+
+def test_mutant_with_a_counter_for_every_name_takes_ever_more_room(
+    database: BharatDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bharat.data.fences.slot_of", lambda name: int(name.partition(":")[2]))
+    with pytest.raises(AssertionError):
+        few_counters_serve_many_names(database, monkeypatch)

@@ -5,12 +5,19 @@ from __future__ import annotations
 import re
 
 from bharat.accounts.permissions import PLATFORM, RECORDS
+from bharat.accounts.tokens import KEY_PREFIX
 from bharat.contracts.principal import Role, Visibility
 from tests.docs.markdown import Page
 from tests.packaging.distributions import ROOT
 
 PAGE = Page(ROOT / "docs" / "roles.md")
 ORDER = (Role.ADMIN, Role.MANAGER, Role.AGENT, Role.VIEWER)
+
+
+def test_how_a_key_is_sent_is_said_where_keys_are_and_where_everybody_begins() -> None:
+    sent = f"curl -H 'Authorization: Bearer {KEY_PREFIX}…'"
+    assert sent in PAGE.text.partition("## API keys")[2]
+    assert sent in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def rows(title: str) -> list[list[str]]:

@@ -5,7 +5,7 @@ These take minutes and a package index, so they run where `CI` is set; elsewhere
 from __future__ import annotations
 
 import os
-import shutil
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,10 +15,9 @@ from pathlib import Path
 import pytest
 
 from bharat_local_servers import free_port
-from tests.packaging.distributions import CORE, PLUGINS, ROOT, Distribution
+from tests.packaging.distributions import CORE, LIBRARIES, PLUGINS, ROOT
 from tests.server.process import Running, clean_environment
 
-CRM = next(one for one in PLUGINS if one.name == "bharat-crm")
 WANTED = bool(os.environ.get("CI") or os.environ.get("BHARAT_TEST_INSTALL"))
 
 pytestmark = pytest.mark.skipif(not WANTED, reason="installs from a package index: set CI or BHARAT_TEST_INSTALL=1")
@@ -26,14 +25,9 @@ pytestmark = pytest.mark.skipif(not WANTED, reason="installs from a package inde
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of what installing Bharat and its CRM needs; building leaves no trace in the repository."""
+    """The repository as it is cloned: what was never committed is not there, and building leaves no trace in it."""
     folder = tmp_path / "checkout"
-    folder.mkdir()
-    for name in ("Makefile", "constraints.txt"):
-        shutil.copy(ROOT / name, folder)
-    shutil.copytree(ROOT / "scripts", folder / "scripts")
-    for distribution in (CORE, CRM):
-        _copy(distribution, folder / distribution.folder.relative_to(ROOT))
+    _run(["git", "clone", "--quiet", "--depth", "1", ROOT.as_uri(), str(folder)], tmp_path)
     return folder
 
 
@@ -56,6 +50,33 @@ def test_make_run_installs_and_serves(checkout: Path) -> None:
         assert list((checkout / ".venv").glob("installed-run-*"))
 
 
+def test_make_wheels_builds_one_of_every_distribution(checkout: Path) -> None:
+    _run(["make", "wheels"], checkout)
+    built = sorted(wheel.name.partition("-")[0] for wheel in (checkout / "dist").iterdir())
+    assert built == sorted(one.name.replace("-", "_") for one in (CORE, *LIBRARIES, *PLUGINS))
+    assert list(checkout.glob("**/build/lib")) == []
+
+
+def test_a_python_without_ensurepip_makes_an_environment_with_pip(checkout: Path, tmp_path: Path) -> None:
+    """As Debian's: its `venv` succeeds only when it is told to leave pip out."""
+    shim = tmp_path / "python-without-ensurepip"
+    shim.write_text(
+        f"""#!/bin/sh
+case "$* " in
+    "-m venv --without-pip "*) ;;
+    "-m venv "*) echo "ensurepip is not available" >&2; exit 1 ;;
+esac
+exec {shlex.quote(sys.executable)} "$@"
+""",
+        encoding="utf-8",
+    )
+    shim.chmod(0o755)
+    venv = tmp_path / "venv"
+    told = _run([str(checkout / "scripts" / "make-venv"), str(venv)], checkout, PYTHON=str(shim))
+    assert "has no ensurepip" in told
+    assert "pip" in _run([str(venv / "bin" / "pip"), "--version"], tmp_path)
+
+
 @contextmanager
 def _served(command: Sequence[str], cwd: Path, *, seconds: float = 60, **more: str) -> Iterator[None]:
     port = free_port()
@@ -72,22 +93,14 @@ def _served(command: Sequence[str], cwd: Path, *, seconds: float = 60, **more: s
         server.end()
 
 
-def _copy(distribution: Distribution, target: Path) -> None:
-    for name in ("setup.cfg", "pyproject.toml", "README.md"):
-        if (distribution.folder / name).exists():
-            target.mkdir(parents=True, exist_ok=True)
-            shutil.copy(distribution.folder / name, target)
-    for package in distribution.packages:
-        place = target / package.relative_to(distribution.folder)
-        shutil.copytree(package, place, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-
-
 def _environment(**more: str) -> Mapping[str, str]:
     """This run's own, whose pip knows its index, without what would lend the new environment this one's packages."""
     kept = clean_environment(**more)
     return {name: value for name, value in kept.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
 
 
-def _run(command: Sequence[str], cwd: Path) -> None:
-    done = subprocess.run(command, cwd=cwd, env=_environment(), capture_output=True, text=True, check=False)
+def _run(command: Sequence[str], cwd: Path, **more: str) -> str:
+    """What it said, standard error too."""
+    done = subprocess.run(command, cwd=cwd, env=_environment(**more), capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr

@@ -22,7 +22,7 @@ def test_without_the_confirmation_a_lock_is_given_that_was_lost(
     database: BharatDatabase, clock: ShiftableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Protected: the condition `_own` and the row count in `DatabaseLocks._confirm`."""
-    monkeypatch.setattr(DatabaseLocks, "_confirm", lambda self, lease: True)
+    monkeypatch.setattr(DatabaseLocks, "_confirm", lambda self, lease, wait: True)
     with pytest.raises(AssertionError):
         test_locks.test_who_lost_the_lock_before_its_fence_came_does_not_get_it(database, clock)
 
@@ -32,15 +32,15 @@ class HastyLocks(DatabaseLocks):
 
     overtaken = threading.Event()
 
-    def _try(self, name: str, ttl: timedelta) -> Lease | None:
+    def _try(self, name: str, ttl: timedelta, wait: timedelta) -> Lease | None:
         lease = Lease(name, secrets.token_hex(16), self._fences.issue(name), ttl)
         if lease.fence == 1:
             self.overtaken.wait(10)
-            eventually(lambda: self._take(name, lease.owner, ttl), within=MINUTE, what="the others release it")
-        elif not self._take(name, lease.owner, ttl):
+            eventually(lambda: self._take(name, lease.owner, ttl, wait), within=MINUTE, what="the others release it")
+        elif not self._take(name, lease.owner, ttl, wait):
             return None
         self.overtaken.set()
-        return lease if self._confirm(lease) else None
+        return lease if self._confirm(lease, wait) else None
 
 
 def test_with_the_token_before_the_row_a_later_holder_has_a_lower_one(

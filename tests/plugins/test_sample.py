@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from bharat_sample.cabinet import CabinetStorage
@@ -16,8 +17,11 @@ from bharat.cli.base import Runtime
 from bharat.config import load
 from bharat.contracts.principal import Role
 from bharat.data.migrations.generate import make_migration
+from bharat.testing.platform import ShiftableClock
 from bharat.testing.suite import eventually
+from bharat.work.clock import CronClock
 from bharat.work.service import Worker
+from bharat.work.worker import Runner
 from tests.fixtures.application import OpenSite, Site
 
 
@@ -108,3 +112,21 @@ def test_its_route_causes_a_job_that_writes_into_its_storage(shop: Site) -> None
 def test_a_viewer_may_not_be_greeted_and_no_job_is_left(shop: Site) -> None:
     viewer = shop.user(shop.organisation("acme"), Role.VIEWER)
     assert viewer.post("/api/v1/sample/greetings").status_code == 403
+
+
+def test_its_cron_entry_is_run_by_the_clock_each_morning(shop: Site, clock: ShiftableClock) -> None:
+    app = shop.app
+    cron, runner = CronClock(app.database, app.catalogue), Runner(app, app.catalogue.jobs)
+
+    def work() -> None:
+        cron.look()
+        runner.run_due(app.catalogue.queues)
+
+    morning = clock.now().astimezone(ZoneInfo("Asia/Kolkata")).replace(hour=7, minute=0, second=0) + timedelta(days=1)
+    clock.advance(morning - timedelta(minutes=1) - clock.now())
+    work()
+    assert app.storage.list("sample/greetings/") == []
+    clock.advance(timedelta(minutes=1))
+    work()
+    (file,) = app.storage.list("sample/greetings/")
+    assert b"".join(app.storage.open(file.key).chunks).decode() == "Vanakkam, everyone"

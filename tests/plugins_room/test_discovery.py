@@ -8,7 +8,9 @@ import pytest
 
 import bharat
 from bharat.plugins import Plugins
+from bharat.plugins.discovery import OWN, remedy_for_missing
 from tests.fixtures.distributions import Distributions
+from tests.packaging.distributions import ROOT
 
 Load = Callable[..., Plugins]
 Refusal = Callable[..., str]
@@ -46,11 +48,21 @@ def test_an_entry_point_may_name_an_object(distributions: Distributions, load_pl
     assert settings.currency == "EUR"  # type: ignore[attr-defined]  # a type made in this test
 
 
-def test_a_plugin_that_is_not_installed_is_refused_with_the_command_that_installs_it(refusal: Refusal) -> None:
+def test_a_plugin_that_is_not_installed_is_refused_with_what_to_do(refusal: Refusal) -> None:
     assert refusal("storage_spaces") == (
-        "plugin 'storage_spaces' is enabled and not installed; install it with `pip install bharat-storage-spaces`, "
+        "plugin 'storage_spaces' is enabled and not installed; install the distribution that provides it, "
         "or disable it with `bharat plugins disable storage_spaces`"
     )
+
+
+def test_the_package_is_named_for_a_plugin_of_bharats_own_alone() -> None:
+    assert remedy_for_missing("session_redis", ["crm"]) == "install it with `pip install bharat-session-redis`"
+    assert remedy_for_missing("crmm", []) == "did you mean 'crm'?"
+    assert remedy_for_missing("tapes", ["tape"]) == "did you mean 'tape'?"
+    for name, distribution in OWN.items():
+        setup = (ROOT / "plugins" / name / "setup.cfg").read_text(encoding="utf-8")
+        assert f"name = {distribution}\n" in setup
+        assert f"    {name} = " in setup
 
 
 def test_a_misspelt_plugin_is_refused_with_the_one_that_was_meant(

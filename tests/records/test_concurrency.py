@@ -10,7 +10,7 @@ import pytest
 
 from bharat.contracts.errors import Conflict, PreconditionFailed, Unavailable
 from bharat.records.queries import Queries
-from tests.records.conftest import Actions, Api
+from tests.records.conftest import Actions, Answer, Api
 from tests.records.sample import People
 
 
@@ -33,27 +33,43 @@ def together(count: int, run: Callable[[int], None]) -> None:
 
 
 def count_to_100(api: Api, people: People) -> int:
-    """100 writers each add one to the score, by what they read, until it is applied; the score in the end."""
+    """100 writers, who all have read it first, each add one to the score, by what they read, until it is applied; the score in
+    the end."""
     deal = api(people.agent, "POST", "/deals", {"name": "A", "score": 0}).json
     path = f"/deals/{deal['id']}"
+    all_read = threading.Barrier(100, timeout=120)
+
+    def read() -> Answer:
+        while (found := api(people.agent, "GET", path)).status == 503:
+            pass
+        return found
 
     def add_one(_: int) -> None:
+        found = read()
+        all_read.wait()
         while True:
-            found = api(people.agent, "GET", path)
-            if found.status == 503:
-                continue
             body = {"score": found.json["score"] + 1}
             answer = api(people.agent, "PATCH", path, body, match=found.etag)
             if answer.status == 200:
                 return
             assert answer.status in (412, 503), answer.text
+            found = read()
 
     together(100, add_one)
     return int(api(people.agent, "GET", path).json["score"])
 
 
 def test_100_writers_who_retry_end_at_100(api: Api, people: People) -> None:
+    """The protected line: `versions = asked_versions(request)` in `Endpoints.update`."""
     assert count_to_100(api, people) == 100
+
+
+def test_without_the_versions_that_they_name_they_undo_each_other(
+    api: Api, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mutant of the test above: any version will do."""
+    monkeypatch.setattr("bharat.records.routes.asked_versions", lambda request: None)
+    assert count_to_100(api, people) < 100
 
 
 def racing_update(do: Actions) -> None:
@@ -86,12 +102,13 @@ def racing_update(do: Actions) -> None:
 
 @pytest.mark.parametrize("dialect", ["postgresql"])
 def test_of_two_changes_of_one_version_one_is_refused(do: Actions) -> None:
+    """The protected line: `table.c.version == sa.bindparam("VERSION", type_=sa.Integer)` in `Writer.__init__`."""
     racing_update(do)
 
 
 @pytest.mark.parametrize("dialect", ["postgresql"])
 def test_without_comparing_versions_in_the_update_both_are_applied(do: Actions) -> None:
-    """Mutant of `table.c.version == VERSION` in the UPDATE of `Writer.__init__`."""
+    """The mutant of the test above: the UPDATE names the record alone."""
     writer: Any = do.kit.records("deal").writer
     statement = writer._resource.table.update()
     writer._update = statement.where(writer._update.whereclause.clauses[0])
@@ -136,12 +153,13 @@ def reference_meets_delete(do: Actions) -> bool:
 
 @pytest.mark.parametrize("dialect", ["postgresql"])
 def test_a_target_is_not_deleted_while_a_reference_to_it_is_written(do: Actions) -> None:
+    """The protected line: `with_for_update(read=True, key_share=True)` in `Lookups._exists`."""
     assert not reference_meets_delete(do)
 
 
 @pytest.mark.parametrize("dialect", ["postgresql"])
 def test_without_the_lock_on_the_target_it_is(do: Actions, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Mutant of `with_for_update(read=True, key_share=True)` in `Lookups._exists`."""
+    """The mutant of the test above: nothing is locked."""
     import sqlalchemy as sa
 
     monkeypatch.setattr(sa.Select, "with_for_update", lambda self, **options: self)

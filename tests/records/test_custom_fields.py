@@ -174,3 +174,19 @@ def test_a_name_is_taken_once(api: Api, people: People) -> None:
     define(api, people, "size", "text")
     again = api(people.admin, "POST", "/custom-fields", {"record_type": "deal", "name": "size", "kind": "text"})
     assert (again.status, again.faults) == (409, ["/name"])
+
+
+@pytest.mark.usefixtures("fields")
+def test_a_misspelt_name_or_type_gets_the_one_that_was_probably_meant(api: Api, people: People) -> None:
+    deal = api(people.agent, "POST", "/deals", {"name": "A", "custom": {"a_txt": "x"}})
+    assert deal.json["errors"][0]["detail"] == "there is no such custom field; did you mean 'a_text'?"
+    body = {"record_type": "deals", "name": "x", "kind": "text"}
+    made = api(people.admin, "POST", "/custom-fields", body)
+    assert made.json["errors"][0]["detail"] == "there is no record type 'deals'; did you mean 'deal'?"
+    named = api(
+        people.admin, "POST", "/custom-fields", {**body, "record_type": "deal", "name": "Favourite Colour", "id": 1}
+    )
+    assert {fault["path"]: fault["detail"] for fault in named.json["errors"]} == {
+        "/id": "is set by Bharat; leave it out",
+        "/name": "must be lower-case letters, digits and '_', a letter first, at most 48 of them",
+    }

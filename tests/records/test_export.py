@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +17,7 @@ from bharat.contracts.principal import SYSTEM, Principal
 from bharat.data import BharatDatabase, new_id
 from bharat.records import Kit
 from bharat.records import export as export_module
+from bharat.records import queries as queries_module
 from bharat.records.custom_fields import custom_fields
 from bharat.records.export import export_selected
 from bharat.records.importing import CsvFile, Importer, ImportOptions
@@ -129,6 +132,35 @@ def test_it_is_given_out_in_pieces(files: Files, do: Actions, monkeypatch: pytes
     monkeypatch.setattr(export_module, "BATCH", 2)
     pieces = [piece.count(b"\n") for piece in files.chunks("company")]
     assert pieces == [3, 2, 1]
+
+
+def turns_between_pieces(files: Files, do: Actions, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many turns others have had when each piece of an export of five records, two at a time, is given out."""
+    for number in range(5):
+        do.create("company", name=f"C{number}")
+    turns: list[None] = []
+    monkeypatch.setattr(queries_module, "give_way", lambda: turns.append(None))
+    monkeypatch.setattr(export_module, "BATCH", 2)
+    return [len(turns) for _ in files.chunks("company")]
+
+
+def test_others_get_a_turn_between_its_pieces(files: Files, do: Actions, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite never waits: without it the server would stand still until its last record, and be killed for it."""
+    assert turns_between_pieces(files, do, monkeypatch) == [0, 1, 2]
+
+
+def test_a_turn_is_one_for_greenlets_too() -> None:
+    """The server's greenlets take turns where the patched `time.sleep` is called, even for no time."""
+    script = (
+        "from gevent import monkey; monkey.patch_all()\n"
+        "import gevent\n"
+        "from bharat.records.turns import give_way\n"
+        "ran = []\n"
+        "gevent.spawn(ran.append, 1)\n"
+        "give_way()\n"
+        "assert ran == [1]\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
 def test_an_empty_export_has_its_header(files: Files) -> None:

@@ -114,3 +114,23 @@ def test_bulk_does_all_or_nothing(api: Api, people: People) -> None:
     assert done.status == 200
     assert [len(done.json[part]) for part in ("created", "updated", "deleted")] == [1, 1, 1]
     assert done.json["updated"] == [{"id": two["id"], "version": 2}]
+
+
+def test_a_weak_tag_is_not_taken_for_a_change_by_somebody_else(api: Api, people: People) -> None:
+    deal = api(people.agent, "POST", "/deals", {"name": "A"}).json
+    refused = api(people.agent, "PATCH", f"/deals/{deal['id']}", {"name": "B"}, match='W/"1"')
+    assert refused.status == 412
+    assert 'weak tags are not accepted: send "1" without W/' in refused.json["detail"]
+
+
+def test_a_body_that_can_not_be_accepted_says_why(api: Api, people: People) -> None:
+    deal = api(people.agent, "POST", "/deals", {"name": "A"}).json
+    body = {"id": deal["id"], "version": 3, "created_at": None, "nmae": "B", "amount": 1000, "custom": {"x": 1}}
+    refused = api(people.agent, "PATCH", f"/deals/{deal['id']}", body, match="*")
+    assert {fault["path"]: fault["detail"] for fault in refused.json["errors"]} == {
+        "/id": "is set by Bharat; leave it out",
+        "/version": "is set by Bharat; leave it out",
+        "/created_at": "is set by Bharat; leave it out",
+        "/nmae": "unknown field; did you mean 'name'?",
+        "/amount": 'must be a string like "1234.50", not a number',
+    }

@@ -33,6 +33,8 @@ class RecordProbes:
         self.records = records
         self.base = f"/api/v1/{self.type.plural}"
         self.static = world.rows[self.type.name]
+        self.answering = (f"update_{self.type.name}", f"restore_{self.type.name}")
+        """Operations that change a record and answer with it: for those who may read it too."""
 
     def all(self) -> Mapping[str, Callable[[str], Iterator[Probe]]]:
         """Operation id -> its probes for a caller."""
@@ -61,7 +63,7 @@ class RecordProbes:
         expected: Expected = more.pop("expected", "allowed")
         if caller == "nobody":
             expected = "unknown caller"
-        elif not self.reach(caller, verb):
+        elif not self.reach(caller, verb) or (operation in self.answering and not self.reach(caller, "read")):
             expected = "denied"
         if expected not in ("hidden", "refused"):
             more.pop("like", None)
@@ -179,7 +181,8 @@ class RecordProbes:
     def _one(self, operation: str, caller: str, row: Row, visible: bool, suffix: str, verb: str, **more: Any) -> Probe:
         """A GET of a row; hidden unless `visible`."""
         like = self._missing(operation, caller, "GET", suffix, verb, **more)
-        expected: Expected = "allowed" if visible else "hidden"
+        known = "If-None-Match" in more.get("headers", {})
+        expected: Expected = "hidden" if not visible else "unchanged" if known else "allowed"
         return self._probe(
             operation,
             caller,
@@ -315,8 +318,22 @@ class RecordProbes:
                     expected="allowed" if reached else "denied" if denied else "refused",
                 )  # fmt: skip
         yield self._probe(
-            operation, caller, "POST", path, "write", body={"create": [self._minimal(caller, self._word(caller))]}
-        )
+            operation, caller, "POST", path, "write", body={"create": [self._minimal(caller, self._word(caller))]},
+            expected=self._made(caller),
+        )  # fmt: skip
+        if not self.records.resource.owned:
+            return
+        written = self.reach(caller, "write")
+        for place in PLACES if written else ():
+            owner = str(self.world.people[OWNERS[place]])
+            mine = self.world.new_row(self.type.name, min(written), minimal=True)
+            self.world.secrets.forget(mine.word, mine.id)  # it changes hands
+            given = {"id": str(mine.id), "version": 1, "changes": {"owner_id": owner}}
+            made = {**self._minimal(caller, self._word(caller, place)), "owner_id": owner}
+            for body, allowed in (({"update": [given]}, "allowed"), ({"create": [made]}, self._made(caller))):
+                yield self._probe(
+                    operation, caller, "POST", path, "write", body=body, expected=allowed if place in written else "refused",
+                )  # fmt: skip
 
     # What makes new ones.
 
@@ -324,14 +341,31 @@ class RecordProbes:
         place = "foreign" if caller == "foreign" else "own"
         return self.world.body(self.type, place, word, 1, minimal=True)
 
+    def _made(self, caller: str) -> Expected:
+        """What comes of creating a record: who can't read what it must refer to is told that it is not there."""
+        for one in self.type.fields:
+            if isinstance(one, Reference) and one.required and one.to not in ("user", "team"):
+                target = self.world.kit.type(one.to)
+                if not reach(caller, target.access.value, target.plural, "read"):
+                    return "refused"
+        return "allowed"
+
     def create(self, caller: str) -> Iterator[Probe]:
         operation = f"create_{self.type.name}"
+        # Who makes a record is told what a rule has it refer to: its id alone, whether or not it may be read.
+        chosen: frozenset[str] = frozenset()
+        if not self.reach(caller, "read"):
+            targets = [one.to for one in self.type.fields if isinstance(one, Reference) and one.to in self.world.rows]
+            rows = [row for to in targets for row in self.world.rows[to]]
+            chosen = frozenset(str(row.id) for row in rows if row.place != "foreign" and not row.deleted)
 
         def make(expected: Expected, place: str | None = None, **fields: Any) -> Probe:
             body = {**self._minimal(caller, self._word(caller, place)), **fields}
-            return self._probe(operation, caller, "POST", self.base, "write", body=body, expected=expected)
+            return self._probe(
+                operation, caller, "POST", self.base, "write", body=body, expected=expected, tells=chosen
+            )
 
-        yield make("allowed")
+        yield make(self._made(caller))
         place = "foreign" if caller == "foreign" else "own"
         if "own" in self.reach(caller, "read") or caller == "foreign":
             full = self.world.body(self.type, place, self._word(caller), 1)
@@ -352,7 +386,9 @@ class RecordProbes:
         if self.records.resource.owned:
             for place in PLACES:
                 owner = str(self.world.people[OWNERS[place]])
-                yield make("allowed" if place in self.reach(caller, "write") else "refused", place, owner_id=owner)
+                yield make(
+                    self._made(caller) if place in self.reach(caller, "write") else "refused", place, owner_id=owner
+                )
             yield from self._foreign_person(make, "owner_id", "user", caller)
             yield from self._foreign_person(make, "team_id", "team", caller)
 
@@ -396,6 +432,12 @@ class RecordProbes:
                 operation, caller, "POST", path, "import", query="key=" + title, headers=csv,
                 raw=file(**{title: f"{row.word} {title}", f"custom.{CUSTOM}": self._word(caller, place if reached else None)}),
                 then=lambda answer, row=row, reached=reached: self._kept(answer, row, changed=reached),
+            )  # fmt: skip
+        if self.records.resource.owned:
+            team = self.world.secrets.word(Secret("team", home(caller) or "acme"))
+            yield self._probe(
+                operation, caller, "POST", path, "import", query="create_missing=team_id", raw=file(team_id=team), headers=csv,
+                expected="allowed" if caller in ("admin", "foreign") else "denied", then=_imported,
             )  # fmt: skip
         for one in self.type.fields:
             if not isinstance(one, Reference) or one.read_only or one.to in ("user", "team"):

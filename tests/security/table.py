@@ -13,8 +13,20 @@ from tests.security.secrets import Secret
 Places = frozenset[str]
 
 PLACES = ("own", "colleague", "other", "foreign")
-CALLERS = ("admin", "manager", "agent", "viewer", "team_key", "visits_key", "nobody", "foreign")
-"""`team_key` is a key of the manager with the scope `*:read`, `visits_key` one of the administrator with `site_visits:read` alone;
+CALLERS = (
+    "admin",
+    "manager",
+    "agent",
+    "viewer",
+    "team_key",
+    "write_key",
+    "export_key",
+    "visits_key",
+    "nobody",
+    "foreign",
+)
+"""`team_key` is a key of the manager with the scope `*:read`, `write_key` one with `*:write` and `*:delete`, `export_key` one with
+`*:export`: they change and export what they can't read. `visits_key` is one of the administrator with `site_visits:read` alone;
 `foreign` is the administrator of the other organisation."""
 
 VISITS = "site_visits"
@@ -34,24 +46,24 @@ _SENIOR = {"admin": _ACME, "manager": _ACME, "foreign": _FOREIGN}
 RECORDS: Mapping[str, Mapping[str, Mapping[str, Places]]] = {
     "owned": {
         "read": {**_OWNED_READ, "team_key": _TEAM},
-        "export": _OWNED_READ,
-        "write": _OWNED_WRITE,
-        "delete": _OWNED_WRITE,
+        "export": {**_OWNED_READ, "export_key": _TEAM},
+        "write": {**_OWNED_WRITE, "write_key": _TEAM},
+        "delete": {**_OWNED_WRITE, "write_key": _TEAM},
         "import": _OWNED_WRITE,
     },
     "shared": {
         "read": {**_ALL_READ, "team_key": _ACME},
-        "export": _ALL_READ,
-        "write": _BUT_VIEWERS,
+        "export": {**_ALL_READ, "export_key": _ACME},
+        "write": {**_BUT_VIEWERS, "write_key": _ACME},
         "import": _BUT_VIEWERS,
-        "delete": _SENIOR,
+        "delete": {**_SENIOR, "write_key": _ACME},
     },
     "reference": {
         "read": {**_ALL_READ, "team_key": _ACME},
-        "export": _ALL_READ,
-        "write": _SENIOR,
+        "export": {**_ALL_READ, "export_key": _ACME},
+        "write": {**_SENIOR, "write_key": _ACME},
         "import": _SENIOR,
-        "delete": _SENIOR,
+        "delete": {**_SENIOR, "write_key": _ACME},
     },
 }
 
@@ -65,7 +77,9 @@ def reach(caller: str, policy: str, plural: str, verb: str) -> Places:
 
 MEMBERS = frozenset({"admin", "manager", "agent", "viewer", "team_key"})
 """Callers of the first organisation who may look at its users, teams and settings."""
-SAME_PERSON = {"team_key": "manager", "visits_key": "admin"}
+NARROW = frozenset({"write_key", "export_key", "visits_key"})
+"""Keys that may not."""
+SAME_PERSON = {"team_key": "manager", "write_key": "manager", "export_key": "manager", "visits_key": "admin"}
 
 
 def person(caller: str) -> str:
@@ -85,13 +99,15 @@ def may_see(caller: str, secret: Secret, policies: Mapping[str, str], plurals: M
     administers = caller in ("admin", "foreign")
     match secret.kind:
         case "row":
-            return secret.place in reach(caller, policies[secret.type], plurals[secret.type], "read")
+            policy, plural = policies[secret.type], plurals[secret.type]
+            return secret.place in reach(caller, policy, plural, "read") | reach(caller, policy, plural, "export")
         case "deleted row":
             return administers or secret.place in reach(caller, policies[secret.type], plurals[secret.type], "delete")
         case "person" | "team" | "organisation":
             return True
         case "setting":
-            return caller != "visits_key"
+            # The names of custom fields are columns of an export.
+            return caller not in ("write_key", "visits_key")
         case "address" | "key":
             # The keys' ids and names, never their text.
             return administers or secret.person == person(caller)

@@ -7,7 +7,7 @@ tenancy run on both.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ from bharat.records.lookups import Lookups
 from bharat.records.queries import Queries
 from bharat.records.writer import Writer
 from tests.fixtures.application import OpenSite, Site
+from tests.security.questions import questions
 from tests.security.test_every_route import probes_of
 from tests.security.walk import walk
 from tests.security.world import World
@@ -40,11 +41,13 @@ Patch = Callable[[pytest.MonkeyPatch], None]
 
 @dataclass(frozen=True)
 class Mutant:
-    """`line`: what is taken away. Each of the `operations` alone must find the leak."""
+    """`line`: what is taken away. Each of the `operations` alone must find the leak. `asks`: the calls of `questions.ASKING` in
+    the product that the line is, or that answer for nothing without it."""
 
     line: str
     patch: Patch
     operations: tuple[str, ...]
+    asks: tuple[str, ...] = ()
 
 
 def _more(reached: Visibility) -> Patch:
@@ -81,6 +84,35 @@ def _unfiltered_in(*functions: str) -> Patch:
             return None if asking in functions else row_filter(self, *arguments)
 
         monkeypatch.setattr(Permissions, "row_filter", filter_)
+
+    return patch
+
+
+def _granted_in(name: str, answer: Any, *functions: str) -> Patch:
+    """A question to `Permissions` is answered with `answer` where these functions ask."""
+
+    def patch(monkeypatch: pytest.MonkeyPatch) -> None:
+        asked = getattr(Permissions, name)
+
+        def granted(self: Permissions, *arguments: Any) -> Any:
+            return answer if sys._getframe(1).f_code.co_name in functions else asked(self, *arguments)
+
+        monkeypatch.setattr(Permissions, name, granted)
+
+    return patch
+
+
+def _all_rows_in(*functions: str) -> Patch:
+    """`Queries.visibility` is everything where these functions ask."""
+
+    def patch(monkeypatch: pytest.MonkeyPatch) -> None:
+        visibility = Queries.visibility
+
+        def widened(self: Queries, *arguments: Any) -> Visibility:
+            found = visibility(self, *arguments)
+            return Visibility.ALL if sys._getframe(1).f_code.co_name in functions else found
+
+        monkeypatch.setattr(Queries, "visibility", widened)
 
     return patch
 
@@ -129,39 +161,65 @@ MUTANTS = (
     Mutant(
         "queries: visible_rows for OWN", _no_criterion(Visibility.OWN),
         ("list_deals", "read_deal", "total_deals", "export_deals", "list_deal_history", "update_deal", "delete_deal", "restore_deal", "bulk_deals"),
+        asks=("records/queries.py Queries._limited visible_rows", "records/queries.py Queries._one visible_rows"),
     ),
     Mutant(
         "queries: visible_rows for TEAM", _no_criterion(Visibility.TEAM),
         ("list_deals", "read_deal", "total_deals", "export_deals", "list_deal_history", "update_deal", "delete_deal", "restore_deal", "bulk_deals"),
+        asks=("records/queries.py Queries._limited visible_rows", "records/queries.py Queries._one visible_rows"),
     ),
     Mutant("Queries.page for lists", _as_system(Queries, "page", lambda more: more.get("verb") != "export"), ("list_deals",)),
     Mutant("Queries.page for exports", _as_system(Queries, "page", lambda more: more.get("verb") == "export"), ("export_deals",)),
     Mutant("Queries.count, the total of a list", _as_system(Queries, "count"), ("list_deals",)),
     Mutant("Queries.totals", _as_system(Queries, "totals"), ("total_deals",)),
-    Mutant("Queries.one for reading", _as_system(Queries, "one", lambda more: "lock" not in more), ("read_deal", "list_deal_history")),
+    Mutant("Queries.one for reading", _as_system(Queries, "one", lambda more: "lock" not in more), ("read_deal", "list_deal_history"), asks=("records/queries.py Queries.one visibility",)),
     Mutant("Queries.one: deleted_at IS NULL", _show_deleted, ("read_deal",)),
-    Mutant("Queries._reach: deleted rows need the permission to delete", _list_deleted, ("list_deals", "total_deals", "export_deals")),
+    Mutant("Queries._reach: deleted rows need the permission to delete", _list_deleted, ("list_deals", "total_deals", "export_deals"), asks=("records/queries.py Queries._reach visibility",)),
     Mutant("Queries._context: a cursor belongs to an organisation", _set(Queries, "_context", lambda *_: ""), ("list_deals",)),
     Mutant("History._visible", _set(History, "_visible", lambda *_: True), ("list_deal_history",)),
     Mutant("Writer._current", _as_system(Writer, "_current"), ("update_deal", "delete_deal", "bulk_deals")),
     Mutant("Writer.restore", _as_system(Writer, "restore"), ("restore_deal",)),
-    Mutant("writer: reaches, who may be made the owner", _set(writer, "reaches", lambda *_, **__: True), ("create_deal", "update_deal")),
-    Mutant("Lookups._reach, what may be referred to", _set(Lookups, "_reach", lambda *_: Visibility.ALL), ("create_deal",)),
-    Mutant("importing.matching: rows_of, which rows an import finds", _set(matching, "rows_of", lambda *_: None), ("import_deals",)),
-    Mutant("importing.references: row_filter, which names an import finds", _unfiltered_in("__init__"), ("import_deals",)),
-    Mutant("export: the titles of what a record refers to", _set(exports, "_visible", lambda *_: None), ("export_contacts",)),
-    Mutant("crm reports: row_filter in report", _unfiltered_in("report"), ("report_pipeline",)),
-    Mutant("crm reports: row_filter in _visible, for moves", _unfiltered_in("_visible"), ("list_deal_moves",)),
+    Mutant("writer: reaches, who may be made the owner", _set(writer, "reaches", lambda *_, **__: True), ("create_deal", "update_deal", "bulk_deals"), asks=("records/writer.py Writer.create reaches", "records/writer.py Writer.update reaches",)),
+    Mutant("Lookups._reach, what may be referred to", _set(Lookups, "_reach", lambda *_: Visibility.ALL), ("create_deal",), asks=("records/lookups.py Lookups._reach visibility", "records/lookups.py Lookups._exists visible_rows",)),
+    Mutant("importing.matching: rows_of, which rows an import finds", _set(matching, "rows_of", lambda *_: None), ("import_deals",), asks=("records/importing/matching.py Matcher.__init__ rows_of",)),
+    Mutant("importing.references: row_filter, which names an import finds", _unfiltered_in("__init__"), ("import_deals",), asks=("records/importing/references.py Names.__init__ row_filter",)),
+    Mutant("export: the titles of what a record refers to", _set(exports, "_visible", lambda *_: None), ("export_contacts",), asks=("records/export.py _visible row_filter",)),
+    Mutant("crm reports: row_filter in report", _unfiltered_in("report"), ("report_pipeline",), asks=("bharat_crm/reports.py report row_filter",)),
+    Mutant("crm reports: row_filter in _visible, for moves", _unfiltered_in("_visible"), ("list_deal_moves",), asks=("bharat_crm/reports.py _visible row_filter",)),
     Mutant(
         "Permissions.require", _set(Permissions, "require", lambda *_: None),
         ("create_user", "update_organisation", "list_audit_entries", "list_invitations", "delete_custom_field"),
+        asks=("web/dispatch.py Endpoint.respond require",),
     ),
     Mutant("permissions: in_scope", _set(permissions, "in_scope", lambda *_: True), ("list_deals", "create_deal", "list_users")),
-    Mutant("users: an address is for administrators and oneself", _set(Permissions, "allows", lambda *_: True), ("list_users",)),
+    Mutant("users: an address is for administrators and oneself", _granted_in("allows", True, "_shown"), ("list_users",), asks=("accounts/routes/users.py _shown allows",)),
+    Mutant("keys: whose key may be revoked", _granted_in("allows", True, "revoke"), ("revoke_api_key",), asks=("accounts/routes/keys.py revoke allows",)),
+    Mutant("keys: require, everyone's keys are for administrators", _granted_in("require", None, "list_keys"), ("list_api_keys",), asks=("accounts/routes/keys.py list_keys require",)),
+    Mutant("records.routes: _require_read", _granted_in("require", None, "_require_read"), ("update_deal", "restore_deal"), asks=("records/routes.py Endpoints._require_read require",)),
+    Mutant("export: allows, whether titles are shown at all", _granted_in("allows", True, "_visible"), ("export_contacts",), asks=("records/export.py _visible allows",)),
+    Mutant("importer: visibility, the rows of the importer", _all_rows_in("run"), ("import_deals",), asks=("records/importing/importer.py Importer.run visibility",)),
+    Mutant("importer: require, who may make teams", _granted_in("require", None, "_creation"), ("import_deals",), asks=("records/importing/importer.py Importer._creation require",)),
+    Mutant("Writer.create: visibility", _all_rows_in("create"), ("create_deal", "bulk_deals"), asks=("records/writer.py Writer.create visibility",)),
+    Mutant("Writer.update: visibility", _all_rows_in("update"), ("update_deal", "bulk_deals"), asks=("records/writer.py Writer.update visibility",)),
+    Mutant("Queries.visibility", _set(Queries, "visibility", lambda *_: Visibility.ALL), ("list_deals", "read_deal", "create_deal", "update_deal"), asks=("records/queries.py Queries.visibility visibility",)),
+    Mutant(
+        "Permissions.row_filter: rows_of", _set(permissions, "rows_of", lambda *_: None), ("report_pipeline", "list_deal_moves", "export_contacts"),
+        asks=("accounts/permissions.py Permissions.row_filter visibility", "accounts/permissions.py Permissions.row_filter rows_of"),
+    ),
     Mutant("keys: whose keys", _everybodys_keys, ("list_api_keys", "revoke_api_key")),
     Mutant("keys: session_of, a key makes no keys", _replace("bharat.accounts.routes.keys.session_of", lambda request: (request.principal, "")), ("create_api_key",)),
     Mutant("SignedUrls._check", _set(SignedUrls, "_check", lambda *_: None), ("storage_download", "storage_upload")),
 )  # fmt: skip
+
+NOT_IN_THE_WALK: Mapping[str, str] = {
+    "accounts/permissions.py Permissions.hold allows": "it tells what one may do and lets nobody do it",
+    "accounts/permissions.py Permissions._refusal allows": "a plugin's own check: tests/docs/test_hooks.py has it refuse",
+    "cli/importing.py _run require": "the command line, not a route: tests/cli/test_importing.py has it refuse",
+    "records/bulk.py Bulk.run require": "`Writer.delete` asks it again of each record: it refuses before the first is looked at",
+    "records/queries.py Queries.visibility require": "it finds the words of a refusal, which the next line raises without it too",
+    "records/transfer.py Transfer.export visibility": "`Queries.page` asks it again: it refuses before more is looked up",
+}
+"""Questions that have no mutant, each with the reason."""
 
 ACROSS = (
     "report_pipeline", "list_deals", "read_deal", "total_deals", "export_deals", "list_deal_history", "update_deal", "delete_deal", "restore_deal",
@@ -179,6 +237,15 @@ def world(open_site: OpenSite) -> World:
 
 def _leaks(world: World, operation: str) -> bool:
     return bool(walk(world, probes_of(world, {operation}), first=True).leaks)
+
+
+def test_every_question_has_a_mutant_or_a_reason_for_none() -> None:
+    answered = {question for mutant in MUTANTS for question in mutant.asks}
+    assert not answered & NOT_IN_THE_WALK.keys()
+    lacking = {*questions()} - answered - NOT_IN_THE_WALK.keys()
+    assert not lacking, f"add a Mutant whose `asks` names each, or a reason to NOT_IN_THE_WALK: {sorted(lacking)}"
+    gone = {*answered, *NOT_IN_THE_WALK} - {*questions()}
+    assert not gone, f"the product asks these no more: {sorted(gone)}"
 
 
 @pytest.mark.parametrize("dialect", ["sqlite"])

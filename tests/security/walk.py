@@ -16,11 +16,12 @@ from tests.security.secrets import NEVER
 from tests.security.table import may_see
 from tests.security.world import World
 
-Expected = Literal["allowed", "denied", "hidden", "unknown caller", "refused"]
-"""2xx; 403; 404, the same as for what does not exist; 401; any 4xx."""
+Expected = Literal["allowed", "unchanged", "denied", "hidden", "unknown caller", "refused"]
+"""2xx; 304; 403; 404, the same as for what does not exist; 401; any 4xx."""
 
 _STATUS: dict[Expected, Callable[[int], bool]] = {
-    "allowed": lambda status: 200 <= status < 400,
+    "allowed": lambda status: 200 <= status < 300,
+    "unchanged": lambda status: status == 304,
     "denied": lambda status: status == 403,
     "hidden": lambda status: status == 404,
     "unknown caller": lambda status: status == 401,
@@ -35,7 +36,7 @@ class Probe:
 
     `rows`: the ids that the answer must hold, exactly, out of those `among`. `like`: a call about something that does not exist,
     whose answer must be the same to the letter but for the words `alike`. `deleted`: the answer may hold deleted rows.
-    `then`: a look at what is stored afterwards, giving what is wrong with it."""
+    `tells`: ids that the answer may hold, whoever asks. `then`: a look at what is stored afterwards, giving what is wrong with it."""
 
     operation: str
     caller: str
@@ -52,6 +53,7 @@ class Probe:
     like: Probe | None = None
     alike: tuple[tuple[str, str], ...] = ()
     deleted: bool = False
+    tells: frozenset[str] = frozenset()
     then: Callable[[testing.Result], str | None] | None = None
 
     def __str__(self) -> str:
@@ -93,7 +95,7 @@ def walk(world: World, probes: Iterable[Probe], *, first: bool = False) -> Walk:
         if probe.then is not None and (wrong := probe.then(answer)):
             found.append(wrong)
         if answer.status_code < 400:
-            if probe.expected == "allowed":
+            if probe.expected == "allowed" and answer.status_code < 300:
                 done.controlled.add(probe.operation)
         elif writes and world.fingerprint() != stored:
             found.append(f"it was refused with {answer.status_code} and something was written all the same")
@@ -126,7 +128,7 @@ def _judged(world: World, probe: Probe, answer: testing.Result) -> Iterable[str]
     # What the caller said itself is no news; that it learns nothing more is what `like` compares.
     said = f"{probe.path} {probe.query} {json.dumps(probe.body)} {probe.raw!r}".lower()
     for word, secret in world.secrets.told_in(told):
-        if word in said:
+        if word in said or word in probe.tells:
             continue
         if not may_see(probe.caller, secret, world.policies, world.plurals):
             yield f"it told {word}, which is {secret}"

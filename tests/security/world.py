@@ -55,7 +55,12 @@ PEOPLE: Mapping[str, tuple[str, Role, str | None]] = {
     "foreign_agent": ("globex", Role.AGENT, "North"),
 }
 OWNERS = {"own": "agent", "colleague": "colleague", "other": "other", "foreign": "foreign_agent"}
-KEYS = {"team_key": ("manager", ["*:read"]), "visits_key": ("admin", ["site_visits:read"])}
+KEYS = {
+    "team_key": ("manager", ["*:read"]),
+    "write_key": ("manager", ["*:write", "*:delete"]),
+    "export_key": ("manager", ["*:export"]),
+    "visits_key": ("admin", ["site_visits:read"]),
+}
 
 VALUES: Mapping[str, Mapping[str, Any]] = {}
 """Record type -> field -> value, for a type whose rules refuse what is generated from its fields."""

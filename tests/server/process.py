@@ -87,6 +87,9 @@ class Running:
     def press_ctrl_c(self) -> None:
         os.killpg(self.process.pid, signal.SIGINT)  # a terminal sends it to the whole foreground group
 
+    def close_terminal(self) -> None:
+        os.killpg(self.process.pid, signal.SIGHUP)  # the kernel sends it to the whole foreground group
+
     def end(self) -> None:
         """Leave nothing behind, whatever the test did."""
         if self.process.poll() is None or self.members:

@@ -120,6 +120,7 @@ def called(server: Running, method: str, path: str, body: Any = None) -> tuple[i
 
 
 def test_a_request_past_its_time_is_answered_and_nothing_of_it_is_kept(serve: Serve) -> None:
+    """The protected line: `gevent.Timeout.start_new(self._seconds, DeadlinePassed())` in `_Timer.begin`."""
     server = serve(SECONDS)
     status, media, body = called(server, "POST", "/api/v1/store")
     assert (status, media) == (503, "application/problem+json")

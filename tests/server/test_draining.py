@@ -98,9 +98,10 @@ def import_across(home: Path, code: str, sign: signal.Signals) -> bytes:
 
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM])
 def test_a_request_in_flight_is_finished(tmp_path: Path, sign: signal.Signals) -> None:
-    """The protected line is `self.alive = False` in place of gunicorn's exit in `DrainingWorker.notify`."""
+    """The protected line: `self._stop_accepting()` in `DrainingWorker.notify`, in place of gunicorn's exit."""
     assert import_across(tmp_path, NORMAL, sign) == b"HTTP/1.1 200 OK"
 
 
 def test_with_gunicorns_own_worker_a_killed_master_takes_requests_with_it(tmp_path: Path) -> None:
+    """The mutant of the test above: the worker ends at once."""
     assert import_across(tmp_path, ENDS_AT_ONCE, signal.SIGKILL) != b"HTTP/1.1 200 OK"

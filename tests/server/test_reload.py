@@ -137,6 +137,25 @@ def test_a_mistake_in_a_plugin_is_told_in_one_line_until_it_is_repaired(author: 
     author.server.until(author.hears("GREETING"), "the repaired plugin answers")
 
 
+MODEL = """
+from bharat.contracts.records import RecordType, Text
+
+@hookimpl
+def bharat_record_types():
+    return [RecordType(name="car", plural="cars", label="Car", fields=(Text(name="plate", max_length=20),), title="plate")]
+"""
+
+
+def test_a_model_without_a_revision_is_told_and_not_served(author: Author) -> None:
+    author.write(author.plugin, author.plugin.read_text() + MODEL)
+    author.server.until(author.says("it is started again when a file changes"), "the missing revision is told")
+    line = "bharat: error: tables of plugin 'greeter' differ from its revisions (add table greeter_cars"
+    assert line in author.said
+    assert "run `bharat makemigration greeter`" in author.said
+    author.edit(author.plugin, MODEL, "")
+    author.server.until(author.hears("GREETING"), "the plugin without the model answers")
+
+
 def test_a_mistake_in_the_core_is_told_until_it_is_repaired(author: Author) -> None:
     author.edit(author.core / "app.py", "class Bharat:", "class Bharat")
     author.server.until(author.says("it is started again when a file changes"), "the mistake is told")
@@ -157,8 +176,13 @@ def test_a_mistake_in_the_configuration_is_told_until_it_is_repaired(author: Aut
 
 @pytest.mark.parametrize(
     ("stop", "broken"),
-    [(Running.terminate, False), (Running.press_ctrl_c, False), (Running.terminate, True)],
-    ids=["terminated", "interrupted", "terminated while it waits for a repair"],
+    [
+        (Running.terminate, False),
+        (Running.press_ctrl_c, False),
+        (Running.close_terminal, False),
+        (Running.terminate, True),
+    ],
+    ids=["terminated", "interrupted", "its terminal closed", "terminated while it waits for a repair"],
 )
 def test_it_stops_leaving_no_process_and_no_noise(
     tmp_path: Path, stop: Callable[[Running], None], broken: bool

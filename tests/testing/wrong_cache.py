@@ -10,17 +10,61 @@ import pytest
 
 from bharat.local.memory import MemoryCache
 from bharat.local.options import MemoryOptions
-from bharat.testing.cache import CacheSuite
+from bharat.testing.cache import CacheSuite, Neighbour
 from bharat.testing.platform import SmallPlatform
-from bharat.testing.suite import OnShiftedClock
+from bharat.testing.suite import CutOff, OnShiftedClock
+
+
+class SharedCache(MemoryCache):
+    """A cache in a store that may be away, and that holds entries of others."""
+
+    def __init__(self, options: MemoryOptions, platform: SmallPlatform) -> None:
+        super().__init__(options, platform)
+        self.others: dict[str, bytes] = {}
+        self.answers = True
+
+    def reached(self) -> bool:
+        """Whether the store answers: to what does not, everything is a miss."""
+        return self.answers
+
+    def clear(self) -> None:
+        if self.reached():
+            super().clear()
+
+    def _look_up(self, key: str) -> bytes | None:
+        return super()._look_up(key) if self.reached() else None
+
+    def _keep(self, key: str, value: bytes, ttl: timedelta) -> None:
+        if self.reached():
+            super()._keep(key, value, ttl)
+
+    def _drop(self, key: str) -> None:
+        if self.reached():
+            super()._drop(key)
+
+
+class Stopped(Exception):
+    """Carries what ended one caller to the others."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
 
 
 class TestRight(OnShiftedClock, CacheSuite):
-    backend: ClassVar[type[MemoryCache]] = MemoryCache
+    backend: ClassVar[type[SharedCache]] = SharedCache
 
     @pytest.fixture
-    def cache(self, platform: SmallPlatform) -> MemoryCache:
+    def cache(self, platform: SmallPlatform) -> SharedCache:
         return self.backend(MemoryOptions(), platform)
+
+    @pytest.fixture
+    def cut_off(self, cache: SharedCache) -> CutOff:
+        return lambda: setattr(cache, "answers", False)
+
+    @pytest.fixture
+    def neighbour(self, cache: SharedCache) -> Neighbour:
+        cache.others["theirs"] = b"x"
+        return lambda: "theirs" in cache.others
 
 
 class Wrong(TestRight):
@@ -30,13 +74,13 @@ class Wrong(TestRight):
 
 
 class TestForgetsTheTtl(Wrong):
-    class backend(MemoryCache):  # noqa: N801
+    class backend(SharedCache):  # noqa: N801
         def _keep(self, key: str, value: bytes, ttl: timedelta) -> None:
             super()._keep(key, value, timedelta(days=1))
 
 
 class TestEveryoneComputes(Wrong):
-    class backend(MemoryCache):  # noqa: N801
+    class backend(SharedCache):  # noqa: N801
         def get_or_compute(self, key: str, compute: Callable[[], bytes], *, ttl: timedelta) -> bytes:
             found = self.get(key)
             if found is None:
@@ -45,11 +89,43 @@ class TestEveryoneComputes(Wrong):
             return found
 
 
-class TestKeepsAFailure(Wrong):
+class TestStopsEverybody(Wrong):
     class backend(MemoryCache):  # noqa: N801
+        def get_or_compute(self, key: str, compute: Callable[[], bytes], *, ttl: timedelta) -> bytes:
+            def telling() -> bytes:
+                try:
+                    return compute()
+                except Exception:
+                    raise
+                except BaseException as error:
+                    raise Stopped(error) from error
+
+            try:
+                return super().get_or_compute(key, telling, ttl=ttl)
+            except Stopped as stopped:
+                raise stopped.error from None
+
+
+class TestKeepsAFailure(Wrong):
+    class backend(SharedCache):  # noqa: N801
         def get_or_compute(self, key: str, compute: Callable[[], bytes], *, ttl: timedelta) -> bytes:
             try:
                 return super().get_or_compute(key, compute, ttl=ttl)
             except Exception:
                 self.set(key, b"", ttl=ttl)
                 raise
+
+
+class TestRaisesWhenItIsAway(Wrong):
+    class backend(SharedCache):  # noqa: N801
+        def reached(self) -> bool:
+            if not self.answers:
+                raise ConnectionError("the store does not answer")
+            return True
+
+
+class TestClearsTheNeighbour(Wrong):
+    class backend(SharedCache):  # noqa: N801
+        def clear(self) -> None:
+            super().clear()
+            self.others.clear()

@@ -11,6 +11,7 @@ import pytest
 
 from bharat.contracts.errors import Invalid, Malformed, Problem
 from bharat.contracts.phrasing import TOLD
+from bharat.web import decode
 from bharat.web.decode import BodyDecoder, decode_query
 
 
@@ -157,3 +158,35 @@ def test_a_fault_is_told_in_words_without_types_or_patterns(body: dict[str, obje
     with pytest.raises(Invalid) as refused:
         BodyDecoder(Card).decode(msgspec.json.encode(body))
     assert list(faults(refused.value).values()) == [detail]
+
+
+@pytest.mark.parametrize("raw", [b"", b" \n"])
+def test_an_empty_body_is_told_as_such(raw: bytes) -> None:
+    with pytest.raises(Malformed, match=r"^The body is empty\.$"):
+        BodyDecoder(Order).decode(raw)
+
+
+class Painted(msgspec.Struct, forbid_unknown_fields=True):
+    colour: Literal["red", "green"] | None = None
+
+
+def test_of_a_message_that_repeats_a_long_text_little_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each place that looks like the beginning of a path would be tried up to the end of the text."""
+    read: list[str] = []
+
+    def noted(message: str, type_: object) -> str:
+        read.append(message)
+        return message
+
+    monkeypatch.setattr(decode, "phrased", noted)
+    value = " - at `$.colour" * 60_000
+    with pytest.raises(Invalid) as refused:
+        BodyDecoder(Painted).decode(msgspec.json.encode({"colour": value}))
+    assert [fault.path for fault in refused.value.faults] == ["/colour"]
+    assert [len(message) for message in read] == [300]
+
+
+def test_what_looks_like_a_path_in_a_value_is_none() -> None:
+    with pytest.raises(Invalid) as refused:
+        BodyDecoder(list[Painted | None]).decode(b'[null,{"colour":"x - at `$.y`"}]')
+    assert [fault.path for fault in refused.value.faults] == ["/1/colour"]

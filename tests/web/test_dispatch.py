@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -13,12 +14,12 @@ from falcon import testing
 
 from bharat.contracts.errors import Unavailable
 from bharat.contracts.principal import Role
-from bharat.contracts.route import Authenticated, Request, Response, Route, Stream
+from bharat.contracts.route import Authenticated, Cookie, Request, Response, Route, Stream
 from bharat.data.audit import audit_entries, audit_row, write_audit
-from bharat.web.dispatch import Dispatcher, WebOptions
+from bharat.web.dispatch import Dispatcher, Endpoint, WebOptions
 from bharat.web.metrics import Metrics
 from bharat.web.reference import problem_kinds
-from bharat.web.request import RequestReader
+from bharat.web.request import RequestReader, WebRequest
 from bharat.web.wsgi import falcon_app
 from tests.fixtures.application import PUBLIC_URL, Caller, OpenSite, Site
 
@@ -138,6 +139,8 @@ def test_an_unforeseen_error_says_nothing_of_itself(admin: Caller, monkeypatch: 
     answer = admin.get(VISITS)
     assert (answer.status_code, slug(answer)) == (500, "internal-error")
     assert "division" not in answer.text
+    # What a handler did in units of its own, or in another store, is not taken back: nothing is said of it.
+    assert answer.json["detail"] == "The error was logged under this request id."
 
 
 def test_metrics_count_by_route_and_not_by_id(admin: Caller) -> None:
@@ -155,10 +158,10 @@ def plain_route(handler: Any, **more: Any) -> Route:
     )  # fmt: skip
 
 
-def mounted(site: Site, route: Route) -> None:
+def mounted(site: Site, route: Route, public_url: str = PUBLIC_URL) -> None:
     """Serve `route` beside the site's own."""
     dispatcher = Dispatcher(
-        site.app, WebOptions(PUBLIC_URL, 1024), site.app.accounts.authenticator, site.app.permissions
+        site.app, WebOptions(public_url, 1024), site.app.accounts.authenticator, site.app.permissions
     )
     site.client = testing.TestClient(
         falcon_app(dispatcher, [*(each.item for each in site.app.routes()), route], Metrics())
@@ -176,6 +179,77 @@ def test_an_answer_that_cannot_be_sent_follows_no_change(admin: Caller) -> None:
     assert admin.post("/probe").status_code == 500
     entries = admin.get("/api/v1/audit").json["items"]
     assert all(entry["action"] != "probed" for entry in entries)
+
+
+UNSENDABLE = [
+    Response({}, headers={"X-Probe": "a\r\nSet-Cookie: b"}),
+    Response({}, headers={"X Probe": "a"}),
+    Response({}, headers={"X-Probe": "नमस्ते"}),
+    Response({}, headers={"Set-Cookie": "a"}),
+    Response({}, content_type="text/plain\n"),
+    Response({}, cookies=[Cookie("a b", "c")]),
+    Response({}, cookies=[Cookie("a", "न")]),
+    Response({}, cookies=[Cookie("bharat_session", "a session of somebody's choice")]),
+]
+
+
+def a_change_with_an_unsendable_answer(admin: Caller, answer: Response) -> None:
+    def write_and_answer(request: Request) -> Response:
+        write_audit(request.unit, audit_row(request.unit, request.unit.at, "probed", "probe", None, {}))
+        return answer
+
+    mounted(admin.site, plain_route(write_and_answer, returns=dict))
+    assert admin.post("/probe").status_code == 500
+    entries = admin.get("/api/v1/audit").json["items"]
+    assert all(entry["action"] != "probed" for entry in entries)
+
+
+def test_headers_and_cookies_that_cannot_be_sent_follow_no_change(admin: Caller) -> None:
+    """Protected: `Endpoint._refuse_unsendable` is called before the unit commits."""
+    for answer in UNSENDABLE:
+        a_change_with_an_unsendable_answer(admin, answer)
+
+
+def test_mutant_that_looks_at_headers_when_it_sends_them_has_made_the_change(
+    admin: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Endpoint, "_refuse_unsendable", lambda *_: None)
+    with pytest.raises(AssertionError):
+        a_change_with_an_unsendable_answer(admin, UNSENDABLE[-3])
+
+
+def test_a_cookie_of_a_plugins_is_bound_to_the_host_over_https(admin: Caller) -> None:
+    route = plain_route(lambda _: Response({}, cookies=[Cookie("colour", "green")]), returns=dict)
+    mounted(admin.site, route)
+    assert "colour" in admin.post("/probe").cookies
+    mounted(admin.site, route, public_url="https://crm.example")
+    cookie = admin.post("/probe").cookies["__Host-colour"]
+    assert (cookie.secure, cookie.http_only, cookie.path) == (True, True, "/")
+
+
+@pytest.mark.parametrize("fault", ["a HEAD", "a status without a body", "a commit that fails"])
+def test_chunks_that_are_not_sent_are_closed(admin: Caller, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a file opened for them would be. The protected lines call `_close` in `Endpoint._send` and `Endpoint.respond`."""
+    closed: list[bool] = []
+
+    def chunks() -> Iterator[bytes]:
+        try:
+            yield b"a"
+            yield b"b"
+        finally:
+            closed.append(True)
+
+    def handler(request: Request) -> Response:
+        begun = chunks()
+        next(begun)
+        return Response(chunks=begun, status=204 if fault == "a status without a body" else None)
+
+    method = "HEAD" if fault == "a HEAD" else "GET"
+    mounted(admin.site, replace(plain_route(handler, returns=Stream(("text/plain",))), method="GET"))
+    if fault == "a commit that fails":
+        monkeypatch.setattr(WebRequest, "finish", lambda _: 1 / 0)
+    admin.call(method, "/probe")
+    assert closed == [True]
 
 
 def test_a_streamed_body_cannot_begin_a_unit_that_nobody_ends(admin: Caller) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bharat.web.html import Html, element, link, page, render
+from bharat.contracts.html import Html, element, link, page, prose, render
 
 
 def test_text_is_escaped_and_markup_is_kept() -> None:
@@ -27,3 +27,8 @@ def test_a_page_says_its_language_and_lets_keyboards_skip_to_the_content() -> No
     assert 'href="#content"' in text
     assert '<main id="content">' in text
     assert "<title>Start · Bharat</title>" in text
+
+
+def test_words_in_backticks_are_code_and_the_rest_is_text() -> None:
+    assert prose("Ask `a<b` & wait") == "Ask <code>a&lt;b</code> &amp; wait"
+    assert prose("It's 5` long") == "It&#x27;s 5` long"

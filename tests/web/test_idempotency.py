@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
 
 import msgspec
 import pytest
+import sqlalchemy as sa
+from falcon import testing
 
 from bharat.contracts.principal import Role
 from bharat.contracts.route import Request, Response, Stream
+from bharat.data.beginning import begin
 from bharat.data.clock import OffsetClock
+from bharat.records.writer import Writer
 from bharat.web import dispatch, openapi
 from bharat.web.dispatch import Endpoint
 from bharat.web.idempotency import Idempotency, Remembered
@@ -53,8 +60,8 @@ def test_the_same_key_with_another_body_is_refused(admin: Caller) -> None:
     assert stored(admin) == 1
 
 
-def test_fifty_parallel_posts_with_one_key_make_one_record(admin: Caller) -> None:
-    """`test_without_the_stored_answer_posts_make_many` is the mutant: it lets `Idempotency.keep` store nothing."""
+def fifty_parallel(admin: Caller) -> None:
+    """Fifty at once with one key make one record and get one answer."""
     with ThreadPoolExecutor(50) as pool:
         answers = list(pool.map(lambda _: send(admin, "same"), range(50)))
     assert {status for status, _, _ in answers} <= {201, 409}
@@ -64,11 +71,59 @@ def test_fifty_parallel_posts_with_one_key_make_one_record(admin: Caller) -> Non
     assert stored(admin) == 1
 
 
-def test_without_the_stored_answer_posts_make_many(admin: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fifty_parallel_posts_with_one_key_make_one_record(admin: Caller) -> None:
+    """The protected line: `request.unit.append(idempotency_keys, …)` in `Idempotency.keep`."""
+    fifty_parallel(admin)
+
+
+def test_without_the_stored_answer_they_make_many(admin: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mutant of the test above: `Idempotency.keep` stores nothing."""
     monkeypatch.setattr(Idempotency, "keep", lambda _, request, *__: request.finish())
-    for _ in range(3):
-        send(admin, "same")
-    assert stored(admin) == 3
+    with pytest.raises(AssertionError):
+        fifty_parallel(admin)
+    assert stored(admin) > 1
+
+
+def sent_while_the_first_runs(admin: Caller) -> tuple[testing.Result, testing.Result]:
+    """The answers to the first request with a key, held inside its handler, and to another that came meanwhile."""
+    create, inside, leave = Writer.create, threading.Event(), threading.Event()
+
+    def held(self: Writer, *arguments: Any, **more: Any) -> Any:
+        if not inside.is_set():
+            inside.set()
+            assert leave.wait(30)
+        return create(self, *arguments, **more)
+
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(1) as pool:
+        patch.setattr(Writer, "create", held)
+        first = pool.submit(admin.post, VISITS, BODY, headers={"Idempotency-Key": "same"})
+        try:
+            assert inside.wait(30)
+            second = admin.post(VISITS, BODY, headers={"Idempotency-Key": "same"})
+        finally:
+            leave.set()
+        return first.result(30), second
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_a_repeat_of_a_request_that_still_runs_is_told_so_at_once(admin: Caller) -> None:
+    """The protected line: `if not found.free` in `Idempotency.begin`."""
+    first, second = sent_while_the_first_runs(admin)
+    assert (first.status_code, second.status_code) == (201, 409)
+    assert second.headers["Retry-After"] == "1"
+    assert stored(admin) == 1
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_without_asking_whether_the_key_is_free_the_repeat_overtakes_the_first(
+    admin: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mutant of the test above: the key is found free, as where there is one writer at a time."""
+    original, unlocked = Idempotency.begin, Idempotency(cast(Any, SimpleNamespace(dialect="sqlite")))
+    monkeypatch.setattr(Idempotency, "begin", lambda _, *arguments: original(unlocked, *arguments))
+    first, second = sent_while_the_first_runs(admin)
+    assert (first.status_code, second.status_code) == (409, 201)
+    assert stored(admin) == 1
 
 
 def test_of_two_requests_that_both_found_the_key_free_one_is_kept(
@@ -82,7 +137,7 @@ def test_of_two_requests_that_both_found_the_key_free_one_is_kept(
     monkeypatch.setattr(Idempotency, "begin", lambda *_: None)
     assert send(admin, "same")[:2] == (409, None)
     assert stored(admin) == 1
-    monkeypatch.setattr("bharat.web.idempotency._constraint", lambda _: None)
+    monkeypatch.setattr("bharat.web.idempotency._kept_meanwhile", lambda _: None)
     assert send(admin, "same")[0] == 500
     assert stored(admin) == 1
 
@@ -104,6 +159,33 @@ def test_after_a_day_a_key_is_new_again(admin: Caller, clock: OffsetClock) -> No
     clock.offset += timedelta(hours=25)
     assert send(admin, "a1")[:2] == (201, None)
     assert stored(admin) == 2
+
+
+def a_node_whose_clock_is_behind_remembers_for_a_day(admin: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as behind:
+        now = OffsetClock.now
+        behind.setattr(OffsetClock, "now", lambda clock: now(clock) - timedelta(hours=25))
+        first = send(admin, "a1")
+    assert send(admin, "a1") == (201, "true", first[2])
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_a_node_whose_clock_is_behind_remembers_for_a_day(admin: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Protected: `Idempotency` reckons with `request.unit.at`, the database's clock. On SQLite the node's is the database's."""
+    a_node_whose_clock_is_behind_remembers_for_a_day(admin, monkeypatch)
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_mutant_that_reckons_with_the_nodes_clock_forgets_at_once(
+    admin: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def by_the_node(connection: sa.Connection, *more: Any) -> datetime:
+        begin(connection, *more)
+        return OffsetClock().now()
+
+    monkeypatch.setattr("bharat.data.database.begin", by_the_node)
+    with pytest.raises(AssertionError):
+        a_node_whose_clock_is_behind_remembers_for_a_day(admin, monkeypatch)
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "with space"])

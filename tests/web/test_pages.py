@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from typing import cast
 
 import pytest
 from falcon import testing
 
 from bharat.contracts.provider import Capability
+from bharat.contracts.route import Request
 from bharat.web.reference import problem_kinds
+from bharat.web.welcome import WelcomeFacts, welcome_routes
 from tests.fixtures.application import OpenSite, Site
 
-PAGES = ("/", "/docs", "/docs/problems")
+PAGES = ("/", "/docs", "/docs/problems", "/accept-invitation", "/reset-password")
 # Elements that HTML closes by itself.
-EMPTY = {"meta", "link", "br", "hr"}
+EMPTY = {"meta", "link", "br", "hr", "input"}
 
 
 class Outline(HTMLParser):
@@ -102,6 +105,15 @@ def test_the_welcome_page_tells_mode_providers_and_plugins(open_site: OpenSite) 
     assert re.search(r"sample\s+site visits", plain)
 
 
+def test_the_welcome_page_links_to_metrics_only_where_no_proxy_hides_them() -> None:
+    def text(mode: str) -> str:
+        (welcome, _) = welcome_routes(WelcomeFacts("1", mode, "http://crm.example", [], [], []), list)
+        return str(welcome.handler(cast(Request, None)).body.decode())
+
+    assert 'href="/metrics"' in text("single node")
+    assert "/metrics" not in text("cluster")
+
+
 def test_the_welcome_page_shows_commands_that_fit_this_installation(shop: Site) -> None:
     text = shop.client.simulate_get("/").text
     assert f"{shop.app.public_url}/api/v1/login" in text
@@ -136,6 +148,37 @@ def test_the_reference_says_what_an_operation_needs_takes_and_answers(shop: Site
     assert "201" in create
 
 
+def operation(text: str, name: str) -> str:
+    return text.partition(f'id="operation-{name}"')[2].partition("</details>")[0]
+
+
+def test_the_reference_tells_what_a_login_is_needed_for(shop: Site) -> None:
+    text = shop.client.simulate_get("/docs").text
+    assert ">a login or an API key</a>" in operation(text, "list-site-visits")
+    assert ">a login only</a>: an API key can&#x27;t do it" in operation(text, "create-api-key")
+    assert "For everyone." in operation(text, "login")
+    explained = text.partition('id="authentication"')[2].partition("</section>")[0]
+    assert "Authorization: Bearer bh_" in explained
+    assert f"{shop.app.public_url}/api/v1/login" in explained
+
+
+def test_the_reference_shows_a_list_s_own_parameters_first_and_its_filters_by_field(shop: Site) -> None:
+    text = operation(shop.client.simulate_get("/docs").text, "list-site-visits")
+    names = re.findall(r'<th scope="row"><code>([^<]+)</code>', text)
+    assert names[:6] == ["q", "sort", "fields", "limit", "cursor", "total"]
+    assert not [name for name in names if "." in name]
+    row = text.partition("<code>planned_on</code>")[2].partition("</tr>")[0]
+    assert re.findall(r"<code>([^<]+)</code>", row) == ["=", ".ne", ".gt", ".gte", ".lt", ".lte", ".in"]
+
+
+def test_the_reference_has_no_raw_markup_of_descriptions_and_tells_limits_in_words(shop: Site) -> None:
+    text = shop.client.simulate_get("/docs").text
+    assert "`" not in re.sub(r"<pre.*?</pre>", "", text, flags=re.DOTALL)
+    assert "<code>next_cursor</code>" in text
+    assert "1\N{EN DASH}200 characters" in text
+    assert "characters:" not in text
+
+
 def test_every_problem_type_that_an_answer_names_is_explained(shop: Site) -> None:
     ids = set(outline(shop.client, "/docs/problems").ids)
     assert {slug for slug, *_ in problem_kinds()} <= ids
@@ -143,3 +186,52 @@ def test_every_problem_type_that_an_answer_names_is_explained(shop: Site) -> Non
         target = shop.client.simulate_request(method, path).json["type"]
         assert target.startswith("/docs/problems#")
         assert target.partition("#")[2] in ids
+
+
+def test_every_status_that_an_operation_lists_has_a_problem_type(shop: Site) -> None:
+    known = {status for _, status, *_ in problem_kinds()}
+    paths = shop.client.simulate_get("/openapi.json").json["paths"]
+    listed = {int(status) for path in paths.values() for one in path.values() for status in one["responses"]}
+    assert {status for status in listed if status >= 400} <= known
+
+
+def test_statuses_have_the_names_of_rfc_9110(shop: Site) -> None:
+    text = shop.client.simulate_get("/docs/problems").text
+    for said in ("HTTP 413 Content Too Large", "HTTP 416 Range Not Satisfiable", "HTTP 422 Unprocessable Content"):
+        assert f'<p class="soft status">{said}</p>' in text
+    responses = shop.client.simulate_get("/openapi.json").json["paths"]["/api/v1/site_visits"]["post"]["responses"]
+    assert responses["413"]["description"] == "Content Too Large"
+    assert responses["422"]["description"] == "Unprocessable Content"
+
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/nowhere", 404), ("/<b>%22", 404), ("/?x=1", 400), ("/storage/none", 400)]
+)
+def test_a_browser_that_goes_astray_gets_a_page_that_leads_home(shop: Site, path: str, status: int) -> None:
+    path, _, query = path.partition("?")
+    answer = shop.client.simulate_get(path, query_string=query or None, headers={"Accept": BROWSER})
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'; style-src 'self';")
+    assert answer.headers["vary"] == "Accept"
+    assert "<b>" not in answer.text
+    found = Outline(answer.text)
+    assert "/" in found.links
+    assert found.tags.count("h1") == 1
+
+
+@pytest.mark.parametrize(
+    "accept", [None, "*/*", "application/json", "text/html;q=0.5, application/json", "nonsense", ""]
+)
+def test_a_program_that_goes_astray_gets_a_problem(shop: Site, accept: str | None) -> None:
+    answer = shop.client.simulate_get("/nowhere", headers={} if accept is None else {"Accept": accept})
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/nowhere", "/api/v1/site_visits"])
+def test_the_api_answers_browsers_with_problems_too(shop: Site, path: str) -> None:
+    answer = shop.client.simulate_get(path, headers={"Accept": BROWSER})
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "vary" not in answer.headers

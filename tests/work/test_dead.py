@@ -106,6 +106,14 @@ def test_monitoring_counts_what_waits(
     add(database, KIND, run_at=clock.now() + timedelta(hours=1))
     with database.write(organisation_id, SYSTEM) as unit:
         emit(unit, "deal.created", "deal", None, {})
-    assert gauges(database) == {
+    clock.advance(timedelta(minutes=5))
+    found = gauges(database)
+    assert 300 <= found.pop("events_oldest_unpublished_seconds") < 330
+    assert found == {
         "jobs_scheduled": 1, "jobs_ready": 1, "jobs_running": 0, "jobs_dead": 3, "events_unpublished": 1,
     }  # fmt: skip
+
+
+def test_where_every_event_is_published_none_has_waited(database: BharatDatabase) -> None:
+    found = gauges(database)
+    assert (found["events_unpublished"], found["events_oldest_unpublished_seconds"]) == (0, 0)

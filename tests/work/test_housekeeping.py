@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from bharat.contracts.principal import SYSTEM
 from bharat.contracts.work import CatchUp, CronEntry, GiveUp, JobContext
-from bharat.data import BharatDatabase
+from bharat.data import BharatDatabase, sweeping
 from bharat.testing.platform import ShiftableClock
-from bharat.work import emit, housekeeping
+from bharat.work import emit
 from bharat.work.catalogue import Catalogue
 from bharat.work.clock import CronClock
 from bharat.work.housekeeping import DAILY, KEEP_DEAD, KEEP_DONE, KEEP_EVENTS, KEEP_TICKS, PRUNE, prune
@@ -84,7 +84,7 @@ def test_ticks_go_and_do_not_tick_again(database: BharatDatabase, clock: Shiftab
 def test_many_rows_go_in_several_transactions(
     database: BharatDatabase, clock: ShiftableClock, runner_of: RunnerOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(housekeeping, "_BATCH", 3)
+    monkeypatch.setattr(sweeping, "BATCH", 3)
     for _ in range(7):
         add(database, spec())
     runner_of(spec()).run_due(["default"])

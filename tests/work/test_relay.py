@@ -259,6 +259,80 @@ def test_two_relays_publish_one_event_once(database: BharatDatabase, organisatio
     two_relays_publish_one_event_once(database, organisation_id)
 
 
+# Failures.
+
+
+def one_organisations_failure_stops_no_other(
+    database: BharatDatabase, broken: UUID, sound: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish = Relay._publish_for
+
+    def fail_for_one(relay: Relay, organisation_id: UUID) -> int:
+        if organisation_id == broken:
+            raise LookupError("what is wrong with this one")
+        return publish(relay, organisation_id)
+
+    for organisation in (broken, sound):
+        emit_one(database, organisation)
+    # The broken one was made first and comes first.
+    first = sa.select(events.c.organisation_id).where(events.c.number.is_(None)).distinct()
+    monkeypatch.setattr(relay_module, "_WHOSE", first.order_by(events.c.organisation_id))
+    monkeypatch.setattr(Relay, "_publish_for", fail_for_one)
+    assert Relay(database).publish() == 1
+    assert numbers(database, sound) == [1]
+
+
+def test_one_organisations_failure_stops_no_other(
+    database: BharatDatabase,
+    organisation_id: UUID,
+    other_organisation_id: UUID,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Protected: the `except` for each organisation in `Relay.publish`."""
+    one_organisations_failure_stops_no_other(database, organisation_id, other_organisation_id, monkeypatch)
+    assert f"publishing the events of organisation {organisation_id} failed" in caplog.text
+
+
+def test_mutant_whose_failures_are_not_caught_publishes_nothing_more(
+    database: BharatDatabase, organisation_id: UUID, other_organisation_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def publish(relay: Relay) -> int:
+        return sum(relay._publish_or_heal(row.organisation_id) for row in database.read(None).rows(relay_module._WHOSE))
+
+    monkeypatch.setattr(Relay, "publish", publish)
+    with pytest.raises(LookupError):
+        one_organisations_failure_stops_no_other(database, organisation_id, other_organisation_id, monkeypatch)
+
+
+def numbers_go_on_after_the_counter_was_set_back(database: BharatDatabase, organisation_id: UUID) -> None:
+    relay = Relay(database)
+    for _ in range(3):
+        emit_one(database, organisation_id)
+        relay.publish()
+    with database.write(organisation_id, SYSTEM) as unit:
+        unit.execute(event_counters.update().values(last_number=1))
+    emit_one(database, organisation_id)
+    assert relay.publish() == 1
+    assert numbers(database, organisation_id) == [1, 2, 3, 4]
+
+
+def test_a_counter_that_was_set_back_is_healed(
+    database: BharatDatabase, organisation_id: UUID, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Protected: `Relay._publish_or_heal` moves the counter to the highest number."""
+    numbers_go_on_after_the_counter_was_set_back(database, organisation_id)
+    assert "was behind, at 1: moved to 3" in caplog.text
+
+
+def test_mutant_that_heals_no_counter_publishes_nothing(
+    database: BharatDatabase, organisation_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Relay, "_publish_or_heal", Relay._publish_for)
+    with pytest.raises(AssertionError):
+        numbers_go_on_after_the_counter_was_set_back(database, organisation_id)
+
+
 # Subscribers and listeners.
 
 

@@ -6,7 +6,8 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -69,6 +70,54 @@ def test_a_failed_job_is_tried_again_when_its_time_comes(
         eventually(lambda: state_of(app.database, job_id) == "scheduled", within=SOON, what="the first attempt fails")
         clock.advance(timedelta(minutes=1))
         eventually(lambda: state_of(app.database, job_id) == "done", within=SOON, what="the second attempt succeeds")
+
+
+def nothing_is_done_before_it_may_be(app: SmallApplication) -> None:
+    reasons = ["Migrations are pending."]
+    asked = threading.Event()
+
+    def why_not() -> list[str]:
+        asked.set()
+        return list(reasons)
+
+    job_id = add(app.database, spec())
+    worker = Worker(app.host, concurrency=1, catalogue=Catalogue.of([spec()]))
+    worker.start_when_ready(why_not)
+    try:
+        assert asked.wait(10)
+        time.sleep(0.3)
+        assert (state_of(app.database, job_id), worker.running) == ("ready", True)
+        reasons.clear()
+        eventually(lambda: state_of(app.database, job_id) == "done", within=SOON, what="the job runs after all")
+        assert worker.running
+    finally:
+        worker.stop()
+
+
+def test_nothing_is_done_before_it_may_be(app: SmallApplication) -> None:
+    """Protected: the loop in `Worker._wait_and_start`."""
+    nothing_is_done_before_it_may_be(app)
+
+
+def test_mutant_that_does_not_wait_runs_jobs_at_once(app: SmallApplication, monkeypatch: pytest.MonkeyPatch) -> None:
+    wait = Worker._wait_and_start
+
+    def hasty(worker: Worker, reasons: Callable[[], Sequence[str]]) -> None:
+        reasons()
+        wait(worker, list)
+
+    monkeypatch.setattr(Worker, "_wait_and_start", hasty)
+    with pytest.raises(AssertionError):
+        nothing_is_done_before_it_may_be(app)
+
+
+def test_a_worker_that_waits_can_be_stopped(app: SmallApplication) -> None:
+    worker = Worker(app.host, concurrency=1, catalogue=Catalogue.of([spec()]))
+    worker.start_when_ready(lambda: ["never"])
+    before = time.monotonic()
+    worker.stop()
+    assert time.monotonic() - before < 5
+    assert not worker.running
 
 
 def test_the_clock_starts_jobs(app: SmallApplication, clock: ShiftableClock) -> None:

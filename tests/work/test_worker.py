@@ -301,7 +301,7 @@ def test_mutant_without_the_time_limit_it_would(
     gate: Gate,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Protected: `self._over.wait(limit)` in `_Run.within`."""
+    """Protected: `self._over.wait(limit.total_seconds())` in `_Run.within`."""
     opener = threading.Timer(0.5, gate.open.set)
     opener.start()
     within = _Run.within

@@ -8,9 +8,7 @@ from bharat.accounts.routes.bodies import SMALL, Body, Email, Password, Token, c
 from bharat.accounts.routes.me import Me, me_of
 from bharat.accounts.service import accounts_of
 from bharat.contracts.errors import Unauthenticated
-from bharat.contracts.route import Cookie, Public, Request, Response, Route
-
-SESSION_COOKIE = "session"
+from bharat.contracts.route import LoginCookie, Public, Request, Response, Route
 
 
 class Login(Body):
@@ -35,16 +33,14 @@ def login(request: Request) -> Response:
     principal = accounts.authenticator.of_session(session)
     if principal is None:
         raise Unauthenticated("The login was ended as it began: try again.")
-    return Response(
-        me_of(accounts, principal), cookies=[Cookie(SESSION_COOKIE, token, accounts.policy.session_absolute)]
-    )
+    return Response(me_of(accounts, principal), cookies=[LoginCookie(token, accounts.policy.session_absolute)])
 
 
 def logout(request: Request) -> Response:
     """Public: logging out twice, or after the session has ended, must succeed and take the cookie away."""
     if request.session_token is not None:
         log_out(accounts_of(request.app), request.session_token, request.caller)
-    return Response(cookies=[Cookie(SESSION_COOKIE, None)])
+    return Response(cookies=[LoginCookie(None)])
 
 
 def ask(request: Request) -> None:

@@ -18,7 +18,7 @@ from bharat.accounts.tables import users
 from bharat.accounts.trail import note
 from bharat.contracts.errors import NotFound, Unauthenticated
 from bharat.contracts.principal import Principal, Role
-from bharat.contracts.route import Authenticated, Cookie, Request, Response, Route
+from bharat.contracts.route import Authenticated, LoginCookie, Request, Response, Route
 from bharat.contracts.sessions import SessionsUnavailable
 from bharat.data.organisations import organisations
 
@@ -150,7 +150,7 @@ def new_password(request: Request) -> Response:
     principal, token = session_of(request)
     accounts, body = accounts_of(request.app), request.body
     fresh = change_password(accounts, principal, token, body.current_password, body.new_password, caller_of(request))
-    return Response(cookies=[Cookie("session", fresh, accounts.policy.session_absolute)])
+    return Response(cookies=[LoginCookie(fresh, accounts.policy.session_absolute)])
 
 
 ROUTES = (
@@ -168,7 +168,7 @@ ROUTES = (
         method="GET",
         path="/api/v1/me/sessions",
         handler=list_sessions,
-        access=Authenticated(),
+        access=Authenticated(by_login=True),
         summary="Where one is logged in, newest login first",
         tag="accounts",
         operation_id="list_own_sessions",
@@ -179,7 +179,7 @@ ROUTES = (
         method="DELETE",
         path="/api/v1/me/sessions/{handle}",
         handler=end_one,
-        access=Authenticated(),
+        access=Authenticated(by_login=True),
         summary="End one of one's sessions",
         tag="accounts",
         operation_id="end_own_session",
@@ -189,7 +189,7 @@ ROUTES = (
         method="DELETE",
         path="/api/v1/me/sessions",
         handler=end_others,
-        access=Authenticated(),
+        access=Authenticated(by_login=True),
         summary="End all of one's sessions but this one",
         tag="accounts",
         operation_id="end_other_sessions",
@@ -200,7 +200,7 @@ ROUTES = (
         method="PUT",
         path="/api/v1/me/password",
         handler=new_password,
-        access=Authenticated(),
+        access=Authenticated(by_login=True),
         summary="Change one's password; all other sessions end and this one gets a new cookie",
         tag="accounts",
         operation_id="change_password",

@@ -27,9 +27,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "fences",
-        sa.Column("name", sa.String(200), nullable=False),
+        sa.Column("slot", sa.Integer, nullable=False, autoincrement=False),
         sa.Column("token", sa.BigInteger, nullable=False),
-        sa.PrimaryKeyConstraint("name", name="pk_fences"),
+        sa.PrimaryKeyConstraint("slot", name="pk_fences"),
     )
     op.create_table(
         "audit_entries",

@@ -13,6 +13,8 @@ from bharat.records.importing.options import ImportOptions
 from bharat.records.kinds import Kind
 
 CUSTOM = "custom."
+MAP_OR_IGNORE = "map the column to a field, or ignore it"
+"""The end of what is told of a column that fills nothing."""
 REMARK = "#"
 """Columns whose names begin so are remarks: those of a file of rejected rows."""
 
@@ -123,9 +125,7 @@ def bind(header: Sequence[str], targets: Targets, options: ImportOptions) -> Pla
             continue
         found = targets.get(name)
         if found is None:
-            faults.append(
-                FieldFault(f"column {name}", f"{targets.unknown(name)}; map the column to a field, or ignore it")
-            )
+            faults.append(FieldFault(f"column {name}", f"{targets.unknown(name)}; {MAP_OR_IGNORE}"))
         elif not found.writable:
             skipped.append(name)
         else:

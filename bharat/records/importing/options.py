@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time
 from functools import lru_cache
 
 from bharat.contracts.errors import FieldFault, Invalid
+from bharat.records.currencies import CURRENCIES
 
 _WORDS = {"DD": "%d", "MM": "%m", "YYYY": "%Y", "YY": "%y", "HH": "%H", "MI": "%M", "SS": "%S"}
 _SAMPLE = datetime(2031, 12, 25, 22, 48, 59, tzinfo=UTC)
@@ -47,10 +48,10 @@ class ImportOptions:
     def __post_init__(self) -> None:
         if not 1 <= self.batch <= 10_000:
             raise Invalid("the batch must have 1 to 10000 rows", faults=[FieldFault("?batch", "use 1 to 10000")])
-        if self.currency is not None and not re.fullmatch("[A-Z]{3}", self.currency):
+        if self.currency is not None and self.currency not in CURRENCIES:
             raise Invalid(
                 f"{self.currency!r} is not a currency code",
-                faults=[FieldFault("?currency", "use three capital letters of ISO 4217, such as USD")],
+                faults=[FieldFault("?currency", "use an active code of ISO 4217 in capital letters, such as USD")],
             )
         if self.date_format is not None:
             strptime_format(self.date_format)

@@ -149,7 +149,7 @@ def test_a_command_that_timed_out_is_not_sent_again(connect: Open, valkey: Valke
 
 
 def test_with_retries_it_would_be(connect: Open, valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The mutant of the test above: the client retries, as the driver does by default."""
+    """The mutant of the test above: `Retry(NoBackoff(), 2)` stands there, so the client retries, as the driver does by default."""
     monkeypatch.setattr(clients, "Retry", lambda backoff, _: Retry(NoBackoff(), 2))
     assert count_of_one_increment_that_times_out(connect, valkey) > 1
 

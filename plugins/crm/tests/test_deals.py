@@ -159,3 +159,15 @@ def test_a_stage_without_deals_may_change_its_outcome(desk: Desk) -> None:
 
 def test_an_agent_can_not_change_the_pipelines(desk: Desk) -> None:
     assert desk.agent.post("/api/v1/pipelines", {"name": "Mine"}).status_code == 403
+
+
+def test_a_deal_is_not_worth_less_than_nothing(desk: Desk) -> None:
+    body = {"name": "D", "amount": "-0.01", "amount_currency": "EUR"}
+    assert refused(desk.admin.post("/api/v1/deals", body)) == ["/amount"]
+    assert desk.deal(amount="0", amount_currency="EUR")["amount"] == "0.0000"
+
+
+def test_a_status_is_set_by_the_stage_and_says_so(desk: Desk) -> None:
+    answer = desk.admin.patch(f"/api/v1/deals/{desk.deal()['id']}", {"status": "won"})
+    assert refused(answer) == ["/status"]
+    assert answer.json["errors"][0]["detail"] == "is set by Bharat; leave it out"

@@ -51,15 +51,16 @@ def test_the_demo_has_something_of_everything(crm: Site) -> None:
 
 def test_pipeline_init_makes_the_default_pipeline_once(crm: Site, capsys: pytest.CaptureFixture[str]) -> None:
     admin = crm.user(crm.organisation("acme"), Role.ADMIN)
-    for said in ("made the pipeline Sales", "there is a pipeline already"):
+    for said, organisation in (("made the pipeline Sales", ["--org", "acme"]), ("there is a pipeline already", [])):
         runtime = Runtime(environ=crm.app.config.environ)
-        assert run(cli, ["pipeline", "init", "--org", "acme"], runtime=runtime) == 0
+        assert run(cli, ["pipeline", "init", *organisation], runtime=runtime) == 0
         assert said in capsys.readouterr().out
     (pipeline,) = admin.get("/api/v1/pipelines").json["items"]
     assert (pipeline["name"], pipeline["is_default"]) == ("Sales", True)
 
 
 def test_pipeline_init_names_an_organisation_that_is_not_there(crm: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    crm.organisation("acme")
     runtime = Runtime(environ=crm.app.config.environ)
     assert run(cli, ["pipeline", "init", "--org", "nobody"], runtime=runtime) == 1
     assert "there is no organisation 'nobody'" in capsys.readouterr().err

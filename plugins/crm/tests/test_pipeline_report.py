@@ -154,3 +154,10 @@ def test_the_visibility_tests_notice_a_report_without_visibility(desk: Desk, mon
     )  # fmt: skip
     with pytest.raises(AssertionError):
         test_everyone_sees_the_sums_of_the_deals_their_lists_show(desk, "stage")
+
+
+def test_the_api_document_says_which_date_counts(desk: Desk) -> None:
+    operation = desk.site.client.simulate_get("/openapi.json").json["paths"]["/api/v1/reports/pipeline"]["get"]
+    said = {parameter["name"]: parameter["description"] for parameter in operation["parameters"]}
+    assert set(said) == {"by", "pipeline", "from", "to"}
+    assert all("closed_on" in said[name] and "engaged_on" in said[name] for name in ("by", "from"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections import Counter
 from collections.abc import Iterator
@@ -119,6 +120,8 @@ def test_the_8800_deals_are_in_their_stages(imported: Imported) -> None:
         "Won": 4238,
         "Lost": 2473,
     }
+    (shown,) = (json.loads(block) for block in PAGE.blocks("json"))
+    assert shown.items() <= next(group for group in report["groups"] if group["name"] == "Won").items()
     assert Counter(row.status for row in imported.rows(sa.select(deals.c.status))) == {
         "won": 4238,
         "lost": 2473,

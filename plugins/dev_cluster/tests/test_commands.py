@@ -145,11 +145,43 @@ def test_detached_it_goes_on_and_shows_its_state(run: Run, tmp_path: Path, all_p
 
 
 def test_where_there_is_no_cluster_the_way_to_one_is_told(run: Run) -> None:
-    for word in ("status", "down"):
-        done = run(word, "--folder", "nowhere")
+    for words in (("status",), ("down",), ("restart", "a")):
+        done = run(*words, "--folder", "nowhere")
         assert done.returncode == 1
         assert "there is no cluster in nowhere; `bharat cluster up --folder nowhere` makes one" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_a_killed_process_is_told_and_brought_back_and_held_again(held: subprocess.Popen[str], run: Run) -> None:
+    first = {row["name"]: row["pid"] for row in json.loads(run("status", "--json").stdout)}
+    os.kill(first["worker"], signal.SIGKILL)
+    assert held.stdout is not None
+    assert "bharat cluster restart worker --folder " in held.stdout.readline()
+    done = run("restart", "worker")
+    assert (done.returncode, done.stdout) == (0, "worker runs\n"), done.stderr
+    assert held.stdout.readline() == "worker runs again\n"
+    found = pids(run)
+    assert len(found) == 5
+    held.send_signal(signal.SIGINT)
+    assert held.wait(SECONDS) == 0
+    assert all_gone(found)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--plugin", "crmm"), "plugin 'crmm' is not installed; did you mean 'crm'?"),
+        (("--folder", "/proc/x"), "the cluster's folder /proc/x can't be made: "),
+    ],
+)
+def test_what_can_t_be_is_told_in_one_line_before_anything_is_made(
+    run: Run, tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    done = run("up", *arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"bharat: error: {said}")
+    assert len(done.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_missing_part_is_told_in_one_line(run: Run) -> None:

@@ -18,6 +18,7 @@ def settings(tmp_path: Path, *plugins: str) -> ClusterSettings:
         secret_key="k" * 48,
         database_url='postgresql://app:p%40ss"\\w@127.0.0.1:5432/bharat',
         redis_url="redis://:x@127.0.0.1:6379/0",
+        home=tmp_path / "commands",
         files=tmp_path / "files with 'quotes' \" and ü",
         plugins=plugins,
     )
@@ -32,6 +33,8 @@ def test_bharat_reads_the_file_as_it_was_meant(tmp_path: Path) -> None:
     assert config.database.url.reveal() == meant.database_url
     assert config.database.migration_url is None
     assert config.server.public_url == meant.public_url
+    assert config.home == meant.home
+    assert load(path, {"BHARAT_HOME": "/of/a/server"}).home == Path("/of/a/server")
     assert config.choice(Capability.SESSIONS).provider == "redis"
     assert tomllib.loads(meant.toml())["storage"]["shared_folder"]["root"] == str(meant.files)
 
@@ -73,3 +76,10 @@ def test_a_damaged_record_is_told(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text("{")
     with pytest.raises(BharatError, match=r"cluster\.json can't be read.*remove"):
         read(tmp_path)
+
+
+def test_a_plugin_that_is_not_installed_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    folder = tmp_path / "cluster"
+    with pytest.raises(BharatError, match=r"plugin 'sesion_redis' is not installed; did you mean 'session_redis'\?"):
+        Record.read(folder, app_servers=None, port=None, plugins=("sesion_redis",))
+    assert not folder.exists()

@@ -95,6 +95,9 @@ def test_a_stalled_server_does_not_answer_until_it_goes_on(node: Node) -> None:
 def test_an_unknown_server_is_named_with_those_there_are(cluster: LocalCluster) -> None:
     with pytest.raises(BharatError, match="no application server 'c'; it has a, b"):
         cluster.node("c")
+    with pytest.raises(BharatError, match="no process 'c'; it has postgres, valkey, node-a, node-b, worker, nginx"):
+        cluster.part("c")
+    assert cluster.part("a") is cluster.part("node-a") is cluster.node("a")
 
 
 def test_a_command_runs_against_the_cluster(cluster: LocalCluster) -> None:

@@ -29,7 +29,7 @@ def connect() -> CooperativeConnection:
     return CooperativeConnection.connect(address, autocommit=True)
 
 
-def outcome(work: gevent.Greenlet[..., Any]) -> str:
+def outcome(work: "gevent.Greenlet[..., Any]") -> str:
     return type(work.exception).__name__ if work.exception else "ended"
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -405,3 +408,26 @@ def count_statements(database: BharatDatabase) -> Iterator[Callable[[], int]]:
     sa.event.listen(database.engine, "before_cursor_execute", note)
     yield lambda: seen
     sa.event.remove(database.engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])
+def test_memory_does_not_grow_with_the_file(kit: Kit, database: BharatDatabase, people: People) -> None:
+    """Rows that change nothing, and more that are rejected: what is kept of either would add up."""
+    hundred = b"".join(b"there %d,1\n" % number + b"rejected,x\n" * 19 for number in range(5))
+    importer = Importer(kit, "deal", None, ImportOptions(key=("name",), batch=500))
+    held: dict[int, int] = {}
+
+    def chunks() -> Iterator[bytes]:
+        yield b"name,score\n"
+        for _ in range(500):
+            yield hundred
+
+    def note(counts: Counts) -> None:
+        if counts.rows in (1_000, 50_000):
+            gc.collect()
+            held[counts.rows] = sys.getallocatedblocks()
+
+    open_unit = partial(database.write, people.organisation_id, SYSTEM)
+    counts = importer.run(CsvFile(chunks()), open_unit, rejected=lambda _: None, progress=note)
+    assert (counts.rows, counts.rejected) == (50_000, 47_500)
+    assert held[50_000] < held[1_000] + 5_000, "one object for every tenth row is kept"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import click
 
-from bharat.accounts.seeding import find_organisation
+from bharat.cli.acting import organisation_called
 from bharat.cli.base import Runtime, pass_runtime
-from bharat.contracts.errors import BharatError
 from bharat.contracts.principal import SYSTEM
 from bharat_crm.default_pipeline import NAME, STAGES, ensure_default_pipeline
 
@@ -17,14 +16,12 @@ def pipeline() -> None:
 
 
 @pipeline.command()
-@click.option("--org", "slug", required=True, metavar="SLUG", help="The organisation.")
+@click.option("--org", "slug", metavar="SLUG", help="The organisation; may be left out when there is only one.")
 @pass_runtime
-def init(runtime: Runtime, slug: str) -> None:
+def init(runtime: Runtime, slug: str | None) -> None:
     """Make the default pipeline, unless the organisation has one already."""
     with runtime.application() as app:
-        organisation_id = find_organisation(app.database, slug)
-        if organisation_id is None:
-            raise BharatError(f"there is no organisation {slug!r}")
+        organisation_id = organisation_called(app.database, slug)
         with app.database.write(organisation_id, SYSTEM) as unit:
             made = ensure_default_pipeline(app.records, unit, None)
     stages = ", ".join(name for name, _, _ in STAGES)

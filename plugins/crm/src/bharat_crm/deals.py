@@ -26,7 +26,7 @@ DEAL = RecordType(
             read_only=True,
             description="The outcome of its stage.",
         ),
-        Money("amount", description="What the deal is worth; once closed, what it brought."),
+        Money("amount", minimum=0, description="What the deal is worth; once closed, what it brought."),
         Date("engaged_on", description="When the conversation began."),
         Date("closed_on", indexed=True, description="When it was won or lost; set by its stage unless stated."),
         Text("external_id", max_length=100, unique=True, description="Its name in another system, for imports."),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from msgspec import Meta
 
 from bharat.contracts.errors import FieldFault, Forbidden, Malformed, NotFound
 from bharat.contracts.route import Needs, Request, Route
@@ -16,14 +18,21 @@ from bharat_crm.tables import deals
 
 MOST_MOVES = 1000
 
+_DATE = "`closed_on` once it is won or lost, `engaged_on` while it is open"
+_DATED = f"The date is {_DATE}; deals without one are left out."
+
 
 class ReportQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"first": "from", "last": "to"}):
     """What the report is about."""
 
-    by: By = "stage"
-    pipeline: UUID | None = None
-    first: date | None = None
-    last: date | None = None
+    by: Annotated[
+        By, Meta(description=f"What to group by; `stage` unless given. `month` is that of the deal's date: {_DATE}.")
+    ] = "stage"
+    pipeline: Annotated[UUID | None, Meta(description="Only the deals of this pipeline.")] = None
+    first: Annotated[date | None, Meta(description=f"Only deals whose date is this day or later. {_DATED}")] = None
+    last: Annotated[date | None, Meta(description="Only deals whose date, as for `from`, is this day or earlier.")] = (
+        None
+    )
 
 
 class Move(msgspec.Struct, frozen=True):

@@ -1,7 +1,8 @@
-"""`bharat cluster up|down|status`."""
+"""`bharat cluster up|down|status|restart`."""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from pathlib import Path
@@ -14,6 +15,7 @@ from bharat_dev_cluster.configuration import WANTED
 from bharat_dev_cluster.demo import demo_login
 from bharat_dev_cluster.local_cluster import LocalCluster
 from bharat_dev_cluster.report import report, show, welcome
+from bharat_local_servers import NGINX_VARIABLE, ServerUnavailable, find_nginx
 
 folder_option = click.option(
     "--folder",
@@ -53,6 +55,7 @@ def up(*, folder: Path, app_servers: int | None, port: int | None, plugins: tupl
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
     supervision.refuse_if_up(folder)
+    _tell_of_a_download()
     running = LocalCluster(
         folder, app_servers=app_servers, port=port, plugins=plugins or None, die_with_parent=not detach
     )
@@ -91,3 +94,22 @@ def status(*, folder: Path, as_json: bool) -> int:
     rows = report(supervision.open_cluster(folder))
     show(rows, as_json=as_json)
     return 0 if all(row.well for row in rows) else 1
+
+
+@cluster.command()
+@click.argument("process")
+@folder_option
+def restart(*, process: str, folder: Path) -> None:
+    """Stop PROCESS if it runs, and start it again: a server by its letter, or any name that `status` shows."""
+    supervision.open_cluster(folder).restart(process)
+    click.echo(f"{process} runs")
+
+
+def _tell_of_a_download() -> None:
+    """Say what takes so long the first time."""
+    if NGINX_VARIABLE in os.environ:
+        return
+    try:
+        find_nginx(download=False)
+    except ServerUnavailable:
+        click.echo("fetching nginx …")

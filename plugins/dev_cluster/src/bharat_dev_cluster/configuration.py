@@ -21,20 +21,21 @@ def installed_plugins() -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterSettings:
-    """What goes into the file. `database_url` is that of the application's role: no server knows the owner's."""
+    """What goes into the file. `home` is that of commands; each server is told its own. `database_url` is that of the application's role: no server knows the owner's."""
 
     public_url: str
     secret_key: str
     database_url: str
     redis_url: str
     files: Path
+    home: Path
     plugins: Sequence[str]
 
     def toml(self) -> str:
         """The file's text."""
         redis = "session_redis" in self.plugins
         sections = [
-            _lines(mode="cluster", plugins=list(self.plugins), secret_key=self.secret_key),
+            _lines(mode="cluster", plugins=list(self.plugins), home=str(self.home), secret_key=self.secret_key),
             "[server]\n# The edge: what it says of callers is believed.\n"
             + _lines(public_url=self.public_url, trusted_proxies=["127.0.0.1/32"]),
             "[database]\n# The application's role, which owns no table.\n" + _lines(url=self.database_url),

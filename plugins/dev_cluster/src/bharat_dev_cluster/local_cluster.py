@@ -55,7 +55,12 @@ class LocalCluster:
         self.config = self.folder / "bharat.toml"
         self._edge = self.folder / "nginx.conf"
         with _told():
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                raise BharatError(
+                    f"the cluster's folder {self.folder} can't be made: {error.strerror}; name another with --folder"
+                ) from error
             self.postgres = Postgres(self._place("postgres"), durable=durable, die_with_parent=die_with_parent)
             self.valkey = Valkey(self._place("valkey"), appendonly=True, die_with_parent=die_with_parent)
             self.nodes = tuple(
@@ -83,6 +88,19 @@ class LocalCluster:
                 return node
         names = ", ".join(node.folder.name.removeprefix("node-") for node in self.nodes)
         raise BharatError(f"this cluster has no application server {name!r}; it has {names}")
+
+    def part(self, name: str) -> LocalServer:
+        """The process of this name, as `parts` has it; a server by its letter too. Raises `BharatError` that names the choices."""
+        parts = self.parts
+        found = parts.get(name) or parts.get(f"node-{name}")
+        if found is None:
+            raise BharatError(f"this cluster has no process {name!r}; it has {', '.join(parts)}")
+        return found
+
+    def restart(self, name: str) -> None:
+        """Stop a process if it runs, and start it again. It then outlives who restarted it. Raises `BharatError`."""
+        with _told():
+            self.part(name).restart()
 
     def start(self, say: Callable[[str], None] = lambda line: None) -> None:
         """Start everything, migrate, and return when every server is ready. What runs already is left alone.
@@ -154,6 +172,7 @@ class LocalCluster:
             database_url=printed.strip().removeprefix("DATABASE_URL="),
             redis_url=self.valkey.url,
             files=files,
+            home=self._commands(),
             plugins=self.plugins,
         )
         write_private(self.config, settings.toml())

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Self
 
 import msgspec
 
 from bharat.contracts.errors import BharatError
+from bharat.contracts.spelling import hint
 from bharat_dev_cluster.configuration import installed_plugins, write_private
 from bharat_local_servers import free_port
 
@@ -39,10 +41,10 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @classmethod
     def read(cls, folder: Path, *, app_servers: int | None, port: int | None, plugins: Sequence[str] | None) -> Self:
         """The record in the folder, else a new one; `None` leaves a value to the record. Raises `BharatError` for a value
-        that contradicts it."""
+        that contradicts it, and for a new one with a plugin that is not installed: it would have to be removed again."""
         found = cls.there(folder)
         if found is None:
-            names = installed_plugins() if plugins is None else tuple(plugins)
+            names = installed_plugins() if plugins is None else _known(plugins)
             return cls(app_servers or 2, port or free_port(), names, secrets.token_urlsafe(48))
         for option, given, kept in (
             ("--app-servers", app_servers, found.app_servers),
@@ -59,3 +61,11 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def write(self, folder: Path) -> None:
         write_private(folder / FILE, msgspec.json.encode(self).decode())
+
+
+def _known(plugins: Sequence[str]) -> tuple[str, ...]:
+    there = [entry_point.name for entry_point in entry_points(group="bharat.plugins")]
+    for name in plugins:
+        if name not in there:
+            raise BharatError(f"plugin {name!r} is not installed{hint(name, there)}")
+    return tuple(plugins)

@@ -60,7 +60,7 @@ def welcome(cluster: LocalCluster, login: Login | None) -> str:
     rows += [(f"127.0.0.1:{cluster.postgres.port}", "PostgreSQL"), (f"127.0.0.1:{cluster.valkey.port}", "Redis")]
     width = max(len(address) for address, _ in rows)
     lines = ["", *(f"  {address.ljust(width)}  {what}" for address, what in rows), ""]
-    lines.append(f"Configuration: {cluster.config} (every command of bharat works on the cluster with --config)")
+    lines.append(f"Configuration: {cluster.config} (with --config it makes bharat's commands work on the cluster)")
     lines.append(f"Data and logs: {cluster.folder}")
     if login is not None:
         body = json.dumps({"email": login.email, "password": login.password})

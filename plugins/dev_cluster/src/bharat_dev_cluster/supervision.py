@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import threading
 from collections.abc import Callable
@@ -49,14 +50,20 @@ def begin(cluster: LocalCluster) -> None:
 
 
 def watch(cluster: LocalCluster, stop: threading.Event, *, say: Callable[[str], None]) -> None:
-    """Until `stop`: tell of each process that ends, once. Nothing is started again: who kills one wants to see what then
-    happens. Ends too when nothing runs any more."""
+    """Until `stop`: tell of each process that ends, and of one that `bharat cluster restart` brings back, which is held from
+    then on. Nothing is started again by itself: who kills one wants to see what then happens. Ends too when nothing runs
+    any more."""
     down: set[str] = set()
     while not stop.wait(LOOK_EVERY):
         for name, part in cluster.parts.items():
-            if not part.running and name not in down:
+            if part.running or part.adopt():
+                if name in down:
+                    down.remove(name)
+                    say(f"{name} runs again")
+            elif name not in down:
                 down.add(name)
-                say(f"{name} has ended; its log is {part.log_path}")
+                again = f"bharat cluster restart {name} --folder {shlex.quote(str(cluster.folder))}"
+                say(f"{name} has ended; its log is {part.log_path}; `{again}` starts it again")
         if len(down) == len(cluster.parts):
             return
 

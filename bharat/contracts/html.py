@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 from collections.abc import Iterable
 
@@ -16,11 +18,11 @@ POLICY = (
     "require-trusted-types-for 'script'"
 )
 
-_EMPTY = frozenset({"meta", "link", "hr", "br"})
+_EMPTY = frozenset({"meta", "link", "hr", "br", "input"})
 
 
 class Html(str):
-    """Text that is markup already. Only `element` and constants of this room make it."""
+    """Text that is markup already. Only `element` and constants in the source make it."""
 
     __slots__ = ()
 
@@ -61,6 +63,15 @@ def code(text: str) -> Html:
     return element("code", text)
 
 
+def prose(text: str) -> Html:
+    """A sentence whose words in backticks are code, as docstrings and descriptions have it."""
+    parts = text.split("`")
+    # One without its partner is no mark but a character.
+    if len(parts) % 2 == 0:
+        return render(text)
+    return render([code(part) if place % 2 else part for place, part in enumerate(parts)])
+
+
 def command(text: str) -> Html:
     """A command to copy: one click selects all of it."""
     return element("pre", element("code", text), class_="command", tabindex="0")
@@ -77,8 +88,9 @@ def table(caption: str, header: Iterable[str], rows: Iterable[Iterable[Content]]
     return element("div", filled, class_="scroll", role="region", aria_label=caption, tabindex="0")
 
 
-def page(title: str, *content: Content) -> bytes:
-    """A whole page, encoded. The navigation is the same on every page."""
+def page(title: str, *content: Content, script: Html | None = None) -> bytes:
+    """A whole page, encoded. The navigation is the same on every page. A page with a script is answered under
+    `policy_for` that script, and sends its address to nobody."""
     navigation = [("/", "Start"), ("/docs", "API"), ("/docs/problems", "Problems"), ("/api/health", "Health")]
     document = element(
         "html",
@@ -87,6 +99,7 @@ def page(title: str, *content: Content) -> bytes:
             element("meta", charset="utf-8"),
             element("meta", name="viewport", content="width=device-width, initial-scale=1"),
             element("meta", name="color-scheme", content="light dark"),
+            element("meta", name="referrer", content="no-referrer") if script is not None else None,
             element("title", title if title == "Bharat" else f"{title} · Bharat"),
             element("link", rel="stylesheet", href=STYLESHEET),
         ),
@@ -99,16 +112,23 @@ def page(title: str, *content: Content) -> bytes:
                 element("nav", [link(target, text) for target, text in navigation], aria_label="Main"),
             ),
             element("main", content, id="content"),
+            element("script", script) if script is not None else None,
         ),
         lang="en",
     )
     return f"<!doctype html>\n{document}\n".encode()
 
 
-def answer(content: bytes) -> Response:
+def policy_for(script: Html) -> str:
+    """The policy of a page that runs this one script, allowed by its hash alone, which may call Bharat and nobody else."""
+    allowed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return f"{POLICY}; connect-src 'self'; script-src 'sha256-{allowed}'"
+
+
+def answer(content: bytes, policy: str = POLICY) -> Response:
     """A page as an answer: it may be kept, and is asked for again when a node was updated."""
     return Response(
         content,
         content_type=CONTENT_TYPE,
-        headers={"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"},
+        headers={"Content-Security-Policy": policy, "Cache-Control": "no-cache"},
     )
