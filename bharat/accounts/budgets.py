@@ -20,7 +20,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from bharat.accounts.policy import Policy
-from bharat.contracts.addresses import parsed
+from bharat.config.addresses import parsed
 from bharat.contracts.errors import TooManyRequests, Unavailable
 from bharat.contracts.limits import Limits, LimitsUnavailable, Verdict
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import falcon
 import sqlalchemy as sa
 
-from bharat.contracts.addresses import parsed
+from bharat.config.addresses import parsed
 from bharat.contracts.application import Application
 from bharat.contracts.database import Parameters, Reader, Unit
 from bharat.contracts.errors import Malformed, TooLarge, Unauthenticated

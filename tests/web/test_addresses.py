@@ -7,7 +7,7 @@ import pytest
 from falcon import testing
 
 from bharat.accounts.budgets import _network
-from bharat.contracts.addresses import parsed
+from bharat.config.addresses import parsed
 from bharat.web.dispatch import networks
 from bharat.web.request import client_address, is_trusted
 
