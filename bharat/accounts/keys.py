@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,9 +20,18 @@ from bharat.data import new_id
 def add_key(
     unit: Unit, user_id: UUID, *, name: str, scopes: Iterable[str], expires_at: datetime | None = None
 ) -> tuple[UUID, str]:
-    """Make a key for a user: its id and its text, which nobody can ask for again. Raises `Invalid` for an expiry that has passed.
+    """Make a key for a user: its id and its text, which nobody can ask for again. Raises `Invalid` for an expiry that has passed
+    or that no clock will show.
 
     `scopes` were checked by `Permissions.check_scopes`."""
+    if expires_at is not None:
+        try:
+            expires_at = expires_at.astimezone(UTC)
+        except OverflowError:
+            raise Invalid(
+                "This moment can't be stored.",
+                faults=[FieldFault("/expires_at", "must lie between the years 1 and 9999 in UTC")],
+            ) from None
     if expires_at is not None and expires_at <= unit.at:
         raise Invalid("The key would be expired.", faults=[FieldFault("/expires_at", "must lie in the future")])
     organisation_id = unit.organisation_id

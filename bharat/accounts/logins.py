@@ -56,7 +56,7 @@ def log_in(accounts: Accounts, email: str, password: str, caller: Caller, old_to
     if found is None or user is None:
         log.info("a login from %s was refused", caller.address)
         raise Unauthenticated("The address or the password is wrong.")
-    accounts.budgets.login_succeeded(email)
+    accounts.budgets.login_succeeded(email, caller.address)
     renewed = accounts.passwords.hash(password) if accounts.passwords.outdated(user.password_hash) else None
     begun = begin_session(accounts, found.organisation_id, found.user_id, user.epoch, caller)
     with database.write(found.organisation_id, Actor(ActorKind.USER, found.user_id, caller.request_id)) as unit:
@@ -85,12 +85,12 @@ def change_password(
     Raises `Invalid` for a wrong current or an unacceptable new password, `Conflict` when somebody changed it meanwhile."""
     database = accounts.app.database
     me = _me(accounts, principal)
-    accounts.budgets.login(me.email, caller.address)
+    accounts.budgets.password(principal.user_id)
     if not accounts.passwords.verify(current, me.password_hash):
         raise Invalid(
             "The current password is wrong.", faults=[FieldFault("/current_password", "is not your current password")]
         )
-    accounts.budgets.login_succeeded(me.email)
+    accounts.budgets.password_proven(principal.user_id)
     accounts.passwords.check(new, email=me.email, name=me.name, path="/new_password")
     kept = accounts.passwords.hash(new)
     # The new session is of the next epoch, so it is dead unless the change is committed.

@@ -6,6 +6,8 @@ on, and a few at a time, so that a flood of logins can't exhaust the memory.
 
 from __future__ import annotations
 
+import base64
+import secrets
 import sys
 import threading
 import unicodedata
@@ -14,6 +16,7 @@ from typing import TypeVar
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import Argon2Error, InvalidHashError
+from argon2.low_level import ARGON2_VERSION
 
 from bharat.accounts.common_passwords import COMMON
 from bharat.contracts.errors import FieldFault, Invalid
@@ -35,7 +38,7 @@ class Passwords:
         self._minimum = minimum
         self._hasher = hasher
         self._turn = threading.BoundedSemaphore(AT_ONCE)
-        self._nobodys: str | None = None
+        self._nobodys = _hash_of_nothing(hasher)
 
     def check(
         self, password: str, *, email: str | None = None, name: str | None = None, path: str = "/password"
@@ -50,9 +53,7 @@ class Passwords:
 
     def verify(self, password: str, kept: str | None) -> bool:
         """Whether `kept` is this password's hash. `None`, for an account that does not exist, costs the same time and is false."""
-        if kept is None and self._nobodys is None:
-            self._nobodys = self.hash("nobody has this password")
-        against = kept or self._nobodys or ""
+        against = kept or self._nobodys
         return self._off_loop(lambda: self._matches(against, password)) and kept is not None
 
     def outdated(self, kept: str) -> bool:
@@ -87,6 +88,17 @@ class Passwords:
                 result: ResultT = get_hub().threadpool.apply(work)
                 return result
             return work()
+
+
+def _hash_of_nothing(hasher: PasswordHasher) -> str:
+    """What no password matches and costs as much to compare as any. Written, not computed: it is there from the start, and the
+    first login of an unknown address takes no longer than the next."""
+    parameters = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    salt, digest = (
+        base64.b64encode(secrets.token_bytes(size)).decode("ascii").rstrip("=")
+        for size in (hasher.salt_len, hasher.hash_len)
+    )
+    return f"$argon2{hasher.type.name.lower()}$v={ARGON2_VERSION}${parameters}${salt}${digest}"
 
 
 def _normal(password: str) -> str:

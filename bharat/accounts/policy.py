@@ -11,7 +11,8 @@ from bharat import config
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`login_attempts` failed logins of one account are allowed within `login_window`, and ten times as many from one network."""
+    """`login_attempts` failed logins of one account from one network are allowed within `login_window`, ten times as many of one
+    account from everywhere, and ten times as many from one network (`bharat.accounts.budgets`)."""
 
     session_idle: timedelta = timedelta(hours=12)
     session_absolute: timedelta = timedelta(days=30)

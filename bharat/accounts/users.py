@@ -20,8 +20,12 @@ from bharat.data import new_id
 from bharat.data.organisations import organisations
 from bharat.data.row_locks import Lock, locked
 
-# The grammar of HTML's <input type=email>; the longest that a mailbox may be (RFC 5321, 4.5.3.1.3).
-EMAIL = r"^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)*" + END
+# The grammar of HTML's <input type=email>, but for what no mail can be sent to: dots without a letter between (RFC 5322, 3.2.3)
+# and the start of an encoded word (RFC 2047); the longest that a mailbox may be (RFC 5321, 4.5.3.1.3).
+EMAIL = (
+    r"^(?!=\?)[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*"
+) + END
 LONGEST_EMAIL = 254
 EMAIL_TOLD = "must be an e-mail address like asha@acme.example"
 _EMAIL = re.compile(EMAIL)

@@ -102,7 +102,9 @@ class Accounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     session_idle: Annotated[Count, Meta(description="seconds after which an unused session ends")] = 12 * 3600
     session_absolute: Annotated[Count, Meta(description="seconds after which every session ends")] = 30 * 86400
-    login_attempts: Annotated[Count, Meta(description="failed logins allowed within login_window")] = 10
+    login_attempts: Annotated[
+        Count, Meta(description="failed logins of an account from one network within login_window")
+    ] = 10
     login_window: Annotated[Count, Meta(description="seconds over which failed logins are counted")] = 15 * 60
     password_min_length: Annotated[int, Meta(ge=8, le=64, description="shortest password accepted")] = 12
     mail_sender: Annotated[str, Meta(description="who invitations and password mails come from")] = ""

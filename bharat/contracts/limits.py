@@ -41,6 +41,11 @@ class Limits(Protocol):
         All or nothing. `ValueError` when `amount` exceeds `capacity`."""
         ...
 
+    def give_back(self, key: str) -> None:
+        """Count one hit less in a window that has not ended, never below none: what was counted before it was done turned out not
+        to be what is limited. The window ends when it would have."""
+        ...
+
     def reset(self, key: str) -> None:
         """Forget the counter or bucket."""
         ...

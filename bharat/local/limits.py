@@ -155,6 +155,13 @@ class DatabaseLimits:
         missing = timedelta(seconds=max(0.0, amount - has) / per_second) + timedelta(microseconds=1)
         return Verdict(False, int(has + _ROUNDING), missing)
 
+    def give_back(self, key: str) -> None:
+        validate_limit_key(key)
+        table = limit_counters.c
+        counted = (table.key == key, table.count > 0, table.expires_at > self._database.now())
+        with _translated(), self._database.write(None, SYSTEM) as unit:
+            unit.execute(limit_counters.update().where(*counted).values(count=table.count - 1))
+
     def reset(self, key: str) -> None:
         validate_limit_key(key)
         with _translated(), self._database.write(None, SYSTEM) as unit:

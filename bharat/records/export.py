@@ -117,6 +117,8 @@ class _Titles:
             table = users if to == USER else teams
             self._select = sa.select(table.c.id, table.c.name)
             self._id = table.c.id
+            if principal is not None and not kit.permissions.allows(principal, f"{table.name}:read"):
+                self._select = self._select.where(sa.false())
             return
         resource = kit.records(to).resource
         self._id = resource.table.c.id

@@ -94,6 +94,35 @@ class LimitsSuite(Suite):
             assert limits.hit(other, limit=1, window=HOUR).allowed, other
         assert not limits.hit(key, limit=1, window=HOUR).allowed
 
+    def test_a_hit_that_is_given_back_was_not_counted(self, limits: Limits, key: str) -> None:
+        limits.give_back(key)
+        assert limits.hit(key, limit=2, window=HOUR).remaining == 1
+        for _ in range(3):
+            limits.give_back(key)
+        limits.hit(key + "x", limit=2, window=HOUR)
+        limits.give_back(key)
+        assert [limits.hit(key, limit=2, window=HOUR).allowed for _ in range(3)] == [True, True, False]
+        limits.give_back(key)
+        assert limits.hit(key, limit=2, window=HOUR).allowed
+        assert not limits.hit(key, limit=2, window=HOUR).allowed
+        assert limits.peek(key + "x", limit=2).remaining == 1
+
+    def test_a_hit_that_is_given_back_leaves_the_window(self, limits: Limits, key: str, let_pass: LetPass) -> None:
+        limits.hit(key, limit=1, window=2 * self.moment)
+        let_pass(1.2 * self.moment)
+        limits.give_back(key)
+        assert limits.hit(key, limit=1, window=HOUR).allowed
+        let_pass(self.moment)
+        self.eventually(lambda: limits.peek(key, limit=1).allowed, "the window ends when it would have")
+        limits.give_back(key)
+        assert limits.peek(key, limit=1).remaining == 1
+
+    def test_what_is_given_back_at_once_is_given_back_once_each(self, limits: Limits, key: str) -> None:
+        for _ in range(20):
+            limits.hit(key, limit=20, window=HOUR)
+        together(10, lambda _: limits.give_back(key))
+        assert limits.peek(key, limit=20).remaining == 10
+
     def test_a_reset_counter_begins_anew(self, limits: Limits, key: str) -> None:
         limits.hit(key, limit=1, window=HOUR)
         limits.hit(key + "x", limit=1, window=HOUR)
@@ -197,6 +226,7 @@ class LimitsSuite(Suite):
             lambda: limits.hit(key, limit=1, window=HOUR),
             lambda: limits.peek(key, limit=1),
             lambda: limits.take(key, capacity=1, per_second=SLOW),
+            lambda: limits.give_back(key),
             lambda: limits.reset(key),
             lambda: limits.sweep(),
         ]

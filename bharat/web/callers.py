@@ -63,8 +63,16 @@ def refuse_foreign_origin(req: falcon.Request, public_url: str) -> None:
     """Raise `Forbidden` when a browser says that another site's page sends this."""
     origin = req.get_header("Origin")
     if origin is not None:
-        parts, own = urlsplit(origin), urlsplit(public_url)
-        if origin != public_url and (parts.scheme, parts.netloc) != (own.scheme, req.get_header("Host")):
+        if origin != public_url and _site_of(origin) != (urlsplit(public_url).scheme, req.get_header("Host")):
             raise Forbidden("The request comes from another site's page (its Origin header says so).")
     elif req.get_header("Sec-Fetch-Site") in ("cross-site", "same-site"):
         raise Forbidden("The request comes from another site's page (its Sec-Fetch-Site header says so).")
+
+
+def _site_of(origin: str) -> tuple[str, str] | None:
+    """Scheme and host; `None` for what is no origin, which is no page of Bharat's either."""
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return None
+    return parts.scheme, parts.netloc

@@ -11,6 +11,7 @@ from uuid import UUID
 import falcon
 import sqlalchemy as sa
 
+from bharat.config.addresses import parsed
 from bharat.contracts.application import Application
 from bharat.contracts.database import Parameters, Reader, Unit
 from bharat.contracts.errors import Malformed, TooLarge, Unauthenticated
@@ -170,13 +171,16 @@ def read_body(source: Any, size: int) -> bytes:
 
 
 def client_address(req: falcon.Request, trusted: Sequence[Network]) -> str:
-    """The peer's address; behind trusted proxies, the last address in X-Forwarded-For that is not one of them."""
-    address: str = req.remote_addr or ""
+    """The peer's address; behind trusted proxies, the last address in X-Forwarded-For that is not one of them. What is no address
+    there names nobody: the proxy that sent it counts as the caller."""
+    address = _plain(req.remote_addr or "")
     if not trusted or not _within(address, trusted):
         return address
     forwarded = req.get_header("X-Forwarded-For") or ""
     for candidate in reversed([part.strip() for part in forwarded.split(",") if part.strip()]):
-        address = candidate
+        if parsed(candidate) is None:
+            break
+        address = _plain(candidate)
         if not _within(candidate, trusted):
             break
     return address
@@ -186,11 +190,13 @@ def is_trusted(req: falcon.Request, trusted: Sequence[Network]) -> bool:
     return bool(trusted) and _within(req.remote_addr or "", trusted)
 
 
+def _plain(text: str) -> str:
+    address = parsed(text)
+    return text if address is None else str(address)
+
+
 def _within(text: str, networks: Sequence[Network]) -> bool:
     if text == "":  # a Unix socket has no address; only a proxy on this machine can reach it
         return True
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return any(address in network for network in networks)
+    address = parsed(text)
+    return address is not None and any(address in network for network in networks)

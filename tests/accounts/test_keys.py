@@ -57,6 +57,13 @@ def test_a_key_expires(site: Site, clock: OffsetClock) -> None:
     assert site.browser(AGENT).post("/api-keys", {"name": "k", "scopes": ["*"], "expires_at": past}).status_code == 422
 
 
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"])
+def test_an_expiry_that_utc_does_not_know_is_refused(site: Site, moment: str) -> None:
+    refused = site.browser(AGENT).post("/api-keys", {"name": "k", "scopes": ["*"], "expires_at": moment})
+    assert refused.status_code == 422
+    assert refused.json["errors"][0]["path"] == "/expires_at"
+
+
 def test_a_revoked_key_ends_at_once_by_its_owner_or_an_administrator(site: Site) -> None:
     agent, viewer, admin = (site.browser(f"{role}@acme.example") for role in ("agent", "viewer", "admin"))
     made = [agent.post("/api-keys", {"name": name, "scopes": ["*"]}).json for name in ("a", "b")]

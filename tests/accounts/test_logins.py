@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -13,11 +14,13 @@ from argon2 import PasswordHasher
 
 from bharat.accounts import logins
 from bharat.accounts.passwords import Passwords
+from bharat.accounts.routes.bodies import SMALL
 from bharat.accounts.service import Accounts
 from bharat.accounts.tables import credentials, users
 from bharat.accounts.users import raise_epoch, set_login, set_password
 from bharat.contracts.limits import LimitsUnavailable, Verdict
 from bharat.contracts.principal import SYSTEM
+from bharat.contracts.route import Public, Stream
 from bharat.contracts.sessions import SessionsUnavailable
 from bharat.data.clock import OffsetClock
 from bharat.local.limits import DatabaseLimits
@@ -326,3 +329,16 @@ def test_an_api_key_can_t_touch_logins(site: Site) -> None:
     assert script.post("/api-keys", {"name": "more", "scopes": ["*"]}).status_code == 403
     body = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
     assert script.call("PUT", "/me/password", body).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/login", "/password-resets", "/password-resets/confirm", "/invitations/accept"])
+def test_what_anybody_may_send_is_small(site: Site, path: str) -> None:
+    """It is read before anybody is known. Protected by `max_bytes=SMALL` of the routes."""
+    assert site.browser().post(path, {"email": "x" * 16 * 1024}).status_code == 413
+
+
+def test_every_body_that_is_taken_from_anybody_is_bounded_by_its_route(site: Site) -> None:
+    public = [owned.item for owned in site.app.routes() if isinstance(owned.item.access, Public)]
+    bodies = [route for route in public if route.body is not None and not isinstance(route.body, Stream)]
+    assert len(bodies) >= 4
+    assert {route.operation_id for route in bodies if (route.max_bytes or math.inf) > SMALL} == set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
+from argon2.exceptions import VerifyMismatchError
 
 from bharat.accounts.passwords import Passwords
 from bharat.contracts.errors import Invalid
@@ -53,3 +54,20 @@ def test_one_password_is_one_however_the_keyboard_composes_it() -> None:
     word = "Übergrößenträger"
     kept = passwords.hash(unicodedata.normalize("NFD", word))
     assert passwords.verify(unicodedata.normalize("NFC", word), kept)
+
+
+def test_what_an_unknown_address_is_compared_with_is_there_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the first login of an unknown address would take twice as long, in each process anew. Protected by
+    `_hash_of_nothing` in `Passwords.__init__`."""
+
+    def computed(self: Passwords, password: str) -> str:
+        raise AssertionError("a hash is computed")
+
+    monkeypatch.setattr(Passwords, "hash", computed)
+    passwords = Passwords()
+    assert not passwords.verify("a long walk in the rain", None)
+    assert passwords._nobodys.startswith("$argon2id$v=19$m=47104,t=1,p=1$")
+    assert not passwords.outdated(passwords._nobodys)
+    assert passwords._nobodys != Passwords()._nobodys
+    with pytest.raises(VerifyMismatchError):
+        passwords._hasher.verify(passwords._nobodys, "a long walk in the rain")

@@ -7,6 +7,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -87,6 +88,19 @@ def test_every_field_is_a_column_and_owners_are_named_beside_their_id(files: Fil
     }  # fmt: skip
     assert {name: row[name] for name in expected} == expected
     assert "deleted_at" not in row
+
+
+def test_names_of_users_and_teams_are_for_those_who_may_read_them(files: Files, do: Actions) -> None:
+    do.create("deal", files.people.agent, name="Big")
+    agent = files.people.agent
+    for scopes, owner, team in (
+        ({"deals:export"}, "", ""),
+        ({"deals:export", "users:read"}, "Asha", ""),
+        ({"deals:export", "teams:read"}, "", "East"),
+        ({"*"}, "Asha", "East"),
+    ):
+        (row,) = files.rows("deal", replace(agent, scopes=frozenset(scopes), api_key_id=new_id()))
+        assert (row["owner_id"], row["owner"], row["team"]) == (str(agent.user_id), owner, team)
 
 
 def test_no_cell_is_a_formula(files: Files, do: Actions) -> None:

@@ -56,6 +56,13 @@ class MemoryLimits:
             wait = timedelta(0) if allowed else timedelta(seconds=(amount - tokens) / per_second)
             return Verdict(allowed, int(tokens), wait)
 
+    def give_back(self, key: str) -> None:
+        self._check(key)
+        with self.lock:
+            count, ends = self.counters.get(key, (0, 0.0))
+            if count:
+                self.counters[key] = (count - 1, ends)
+
     def reset(self, key: str) -> None:
         self._check(key)
         with self.lock:

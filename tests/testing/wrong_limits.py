@@ -63,3 +63,23 @@ class TestTakesWhatThereIs(Wrong):
             if not verdict.allowed and verdict.remaining:
                 super().take(key, capacity=capacity, per_second=per_second, amount=verdict.remaining)
             return verdict
+
+
+class TestGivesBackMoreThanWasCounted(Wrong):
+    class backend(MemoryLimits):  # noqa: N801
+        def give_back(self, key: str) -> None:
+            super().give_back(key)
+            with self.lock:
+                count, ends = self.counters.get(key, (0, 0.0))
+                if not count:
+                    self.counters[key] = (-1, ends)
+
+
+class TestGivesBackTheWindowToo(Wrong):
+    class backend(MemoryLimits):  # noqa: N801
+        def give_back(self, key: str) -> None:
+            super().give_back(key)
+            with self.lock:
+                count, _ = self.counters.get(key, (0, 0.0))
+                if not count:
+                    self.counters.pop(key, None)

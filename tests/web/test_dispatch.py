@@ -83,6 +83,13 @@ def test_another_sites_page_can_change_nothing(admin: Caller) -> None:
     assert admin.get(VISITS, headers={"Origin": "https://evil.example"}).status_code == 200
 
 
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "null", "http://a]b"])
+def test_what_is_no_origin_is_no_page_of_ours(admin: Caller, shop: Site, origin: str) -> None:
+    answer = admin.post(VISITS, BODY, headers={"Origin": origin})
+    assert (answer.status_code, slug(answer)) == (403, "forbidden")
+    assert shop.client.simulate_post("/api/v1/login", json={}, headers={"Origin": origin}).status_code == 403
+
+
 def test_a_body_of_another_content_type_is_refused(admin: Caller) -> None:
     answer = admin.call("POST", VISITS, body="subject=x", headers={"Content-Type": "application/x-www-form-urlencoded"})
     assert (answer.status_code, slug(answer)) == (415, "unsupported-media-type")

@@ -28,6 +28,9 @@ Email = Annotated[
 Password = Annotated[str, Meta(min_length=1, max_length=1024)]
 Token = Annotated[str, Meta(min_length=1, max_length=200, description="The token from the mail's link")]
 Limit = Annotated[int, Meta(ge=1, le=200, description="How many at most")]
+SMALL = 16 * 1024
+"""What the largest body of an account's endpoint needs. Public ones are read before anybody is known: many at once must not hold
+the memory that a record's body may take."""
 Version = "The current version, for If-Match"
 
 

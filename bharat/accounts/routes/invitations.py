@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from bharat.accounts.inviting import accept, invite, open_invitations, withdraw
 from bharat.accounts.logins import normal_email
 from bharat.accounts.names import Name, trimmed
-from bharat.accounts.routes.bodies import Body, Email, Paged, Password, Token, caller_of, page
+from bharat.accounts.routes.bodies import SMALL, Body, Email, Paged, Password, Token, caller_of, page
 from bharat.accounts.service import accounts_of
 from bharat.accounts.tables import invitations
 from bharat.contracts.principal import Role
@@ -127,6 +127,7 @@ ROUTES = (
         tag="users",
         operation_id="create_invitation",
         body=NewInvitation,
+        max_bytes=SMALL,
         returns=Invitation,
         status=201,
         errors=(404, 409, 422),
@@ -150,6 +151,7 @@ ROUTES = (
         tag="accounts",
         operation_id="accept_invitation",
         body=Acceptance,
+        max_bytes=SMALL,
         returns=Accepted,
         status=201,
         errors=(409, 422, 429, 503),

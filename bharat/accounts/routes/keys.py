@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from bharat.accounts.keys import add_key, live_keys, revoke_key
 from bharat.accounts.names import LINE, LINE_TOLD, trimmed
-from bharat.accounts.routes.bodies import Body, Paged, page, session_of
+from bharat.accounts.routes.bodies import SMALL, Body, Paged, page, session_of
 from bharat.accounts.service import accounts_of
 from bharat.accounts.tables import api_keys
 from bharat.contracts.phrasing import TOLD
@@ -110,6 +110,7 @@ ROUTES = (
         tag="accounts",
         operation_id="create_api_key",
         body=NewKey,
+        max_bytes=SMALL,
         returns=KeyOnce,
         status=201,
         errors=(403, 422),

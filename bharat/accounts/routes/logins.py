@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bharat.accounts.logins import log_in, log_out
 from bharat.accounts.resets import ask_for_reset, confirm_reset
-from bharat.accounts.routes.bodies import Body, Email, Password, Token, caller_of
+from bharat.accounts.routes.bodies import SMALL, Body, Email, Password, Token, caller_of
 from bharat.accounts.routes.me import Me, me_of
 from bharat.accounts.service import accounts_of
 from bharat.contracts.errors import Unauthenticated
@@ -63,6 +63,7 @@ ROUTES = (
         tag="accounts",
         operation_id="login",
         body=Login,
+        max_bytes=SMALL,
         returns=Me,
         errors=(401, 422, 429, 503),
         replays=False,
@@ -87,6 +88,7 @@ ROUTES = (
         tag="accounts",
         operation_id="ask_password_reset",
         body=ResetRequest,
+        max_bytes=SMALL,
         errors=(422, 429, 503),
         replays=False,
     ),
@@ -99,6 +101,7 @@ ROUTES = (
         tag="accounts",
         operation_id="confirm_password_reset",
         body=ResetConfirmation,
+        max_bytes=SMALL,
         errors=(422, 429, 503),
         replays=False,
     ),

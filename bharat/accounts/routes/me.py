@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from msgspec import Meta
 
 from bharat.accounts.logins import change_password, sessions_unavailable
-from bharat.accounts.routes.bodies import Body, Password, caller_of, session_of
+from bharat.accounts.routes.bodies import SMALL, Body, Password, caller_of, session_of
 from bharat.accounts.service import Accounts, accounts_of
 from bharat.accounts.tables import users
 from bharat.accounts.trail import note
@@ -205,6 +205,7 @@ ROUTES = (
         tag="accounts",
         operation_id="change_password",
         body=PasswordChange,
+        max_bytes=SMALL,
         errors=(403, 409, 422, 429, 503),
     ),
 )

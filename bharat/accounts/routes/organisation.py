@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from bharat.accounts.names import Name, trimmed
-from bharat.accounts.routes.bodies import Body
+from bharat.accounts.routes.bodies import SMALL, Body
 from bharat.accounts.trail import note
 from bharat.contracts.database import Reader
 from bharat.contracts.errors import NotFound
@@ -83,6 +83,7 @@ ROUTES = (
         tag="accounts",
         operation_id="update_organisation",
         body=OrganisationPatch,
+        max_bytes=SMALL,
         returns=Organisation,
         parameters=(IF_MATCH,),
         errors=(412, 422, 428),

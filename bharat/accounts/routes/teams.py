@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from msgspec import UNSET, UnsetType
 
 from bharat.accounts.names import Description, Region, TeamName
-from bharat.accounts.routes.bodies import Body, Paged, page
+from bharat.accounts.routes.bodies import SMALL, Body, Paged, page
 from bharat.accounts.tables import teams
 from bharat.accounts.teams import add_team, change_team, delete_team, find_team
 from bharat.contracts.errors import NotFound
@@ -143,6 +143,7 @@ ROUTES = (
         tag="users",
         operation_id="create_team",
         body=NewTeam,
+        max_bytes=SMALL,
         returns=Team,
         status=201,
         errors=(409, 422),
@@ -156,6 +157,7 @@ ROUTES = (
         tag="users",
         operation_id="update_team",
         body=TeamPatch,
+        max_bytes=SMALL,
         returns=Team,
         parameters=(IF_MATCH,),
         errors=(404, 409, 412, 422, 428),

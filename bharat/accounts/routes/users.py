@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from bharat.accounts.logins import forget_sessions, normal_email
 from bharat.accounts.names import Name
-from bharat.accounts.routes.bodies import Body, Email, Paged, page
+from bharat.accounts.routes.bodies import SMALL, Body, Email, Paged, page
 from bharat.accounts.service import accounts_of
 from bharat.accounts.tables import users
 from bharat.accounts.users import add_user, change_user, delete_user, find_user, has_login
@@ -201,6 +201,7 @@ ROUTES = (
         tag="users",
         operation_id="create_user",
         body=NewUser,
+        max_bytes=SMALL,
         returns=User,
         status=201,
         errors=(409, 422),
@@ -214,6 +215,7 @@ ROUTES = (
         tag="users",
         operation_id="update_user",
         body=UserPatch,
+        max_bytes=SMALL,
         returns=User,
         parameters=(IF_MATCH,),
         errors=(404, 409, 412, 422, 428),

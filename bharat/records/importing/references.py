@@ -1,7 +1,7 @@
 """From what a file calls a record to its id: one statement for each reference field and batch, never one for each row.
 
-A record is found by its id, by a field that the column names (`company.external_id`), else by its title; a user by e-mail
-address or name, a team by name. Texts compare case-insensitively. Only records that the importing principal may read are
+A record is found by its id, by a field that the column names (`company.external_id`), else by its title; a user by name
+or by an e-mail address that the principal may see, a team by name. Texts compare case-insensitively. Only records that the importing principal may read are
 found, and a name that several of them share is refused. Where names are unique only together with another reference that
 the row has too (a stage's within its pipeline), they are looked up together.
 """
@@ -81,7 +81,7 @@ class Names:
             deleted: sa.ColumnElement[Any] | None = resource.table.c.deleted_at
             self._within = None if scope is None else resource.table.c[scope]
         else:
-            self._id, self._columns, deleted = _of_accounts(to, by)
+            self._id, self._columns, deleted = _of_accounts(to, by, _seeing(permissions, principal))
             self._folded = False
             self._label = to
             self._within = None
@@ -162,9 +162,18 @@ def _attribute(resource: Resource, by: str | None) -> Attribute:
     return attribute
 
 
-def _of_accounts(to: str, by: str | None) -> tuple[sa.Column[Any], Sequence[sa.ColumnElement[Any]], Any]:
-    usable: Mapping[str, sa.Column[Any]] = (
-        {"email": users.c.email, "name": users.c.name} if to == USER else {"name": teams.c.name}
+def _seeing(permissions: Permissions, principal: Principal | None) -> sa.ColumnElement[Any]:
+    """The addresses that the principal may see, as the endpoint of users shows them: else a file would tell who has which."""
+    if principal is None or permissions.allows(principal, "users:write"):
+        return users.c.email
+    return sa.case((users.c.id == principal.user_id, users.c.email))
+
+
+def _of_accounts(
+    to: str, by: str | None, email: sa.ColumnElement[Any]
+) -> tuple[sa.Column[Any], Sequence[sa.ColumnElement[Any]], Any]:
+    usable: Mapping[str, sa.ColumnElement[Any]] = (
+        {"email": email, "name": users.c.name} if to == USER else {"name": teams.c.name}
     )
     if by is not None and by not in usable:
         raise Invalid(f"a {to} can't be looked for by {by!r}; use {' or '.join(['id', *usable])}")

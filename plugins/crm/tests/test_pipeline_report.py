@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bharat.contracts.principal import Role
-from bharat_crm import pipeline_report
+from bharat_crm import pipeline_report, reports
 from plugins.crm.tests.desk import Desk
 from tests.fixtures.application import Caller
 
@@ -45,6 +45,33 @@ def test_stages_come_in_the_order_of_their_pipeline(desk: Desk) -> None:
     for stage in ("Lost", "Won", "Prospecting", "Engaging"):
         desk.deal(stage=stage)
     assert list(counts(report(desk.admin, by="stage"))) == ["Prospecting", "Engaging", "Won", "Lost"]
+
+
+@pytest.mark.parametrize("by", ["stage", "owner", "team", "product"])
+def test_a_key_that_reads_deals_alone_is_told_no_other_names(desk: Desk, by: str) -> None:
+    """Protected by `_NAMES` in `bharat_crm.reports`."""
+    product = desk.create("products", name="GTX")
+    desk.deal(by=desk.agent, stage="Won", product_id=product["id"])
+    desk.deal(by=desk.other_agent, stage="Lost")
+    told = report(desk.admin, by=by)
+    theirs = {"owner": "users:read"}.get(by, f"{by}s:read")
+    for scopes, named in ((("deals:read",), False), (("deals:read", theirs), True)):
+        key = desk.site.user(desk.organisation_id, Role.VIEWER, scopes=scopes)
+        found = report(key, by=by)
+        assert {group["key"]: group["count"] for group in found["groups"]} == {
+            group["key"]: group["count"] for group in told["groups"]
+        }
+        assert [group["name"] for group in found["groups"] if group["name"]] == (
+            [group["name"] for group in told["groups"] if group["name"]] if named else []
+        )
+    reader = desk.site.user(desk.organisation_id, Role.VIEWER, scopes=("*:read",))
+    assert report(reader, by=by) == told
+
+
+def test_the_test_of_names_notices_a_report_that_asks_for_no_scope(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reports, "_NAMES", {})
+    with pytest.raises(AssertionError):
+        test_a_key_that_reads_deals_alone_is_told_no_other_names(desk, "owner")
 
 
 def test_different_currencies_are_never_added(desk: Desk) -> None:
@@ -150,7 +177,7 @@ def test_the_visibility_tests_notice_a_report_without_visibility(desk: Desk, mon
     """The protected line is `select.where(visible)` in `bharat_crm.pipeline_report`."""
     whole = pipeline_report._statement
     monkeypatch.setattr(
-        pipeline_report, "_statement", lambda dialect, by, visible, pipeline, period: whole(dialect, by, None, pipeline, period)
+        pipeline_report, "_statement", lambda dialect, by, visible, *more: whole(dialect, by, None, *more)
     )  # fmt: skip
     with pytest.raises(AssertionError):
         test_everyone_sees_the_sums_of_the_deals_their_lists_show(desk, "stage")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bharat.accounts.tables import teams
+from bharat.accounts.tables import teams, users
 from bharat.contracts.database import Unit
 from bharat.contracts.errors import Forbidden, Invalid, TooLarge
 from bharat.contracts.principal import SYSTEM, Principal
@@ -21,7 +21,7 @@ from bharat.data.audit import audit_entries
 from bharat.data.ids import new_id
 from bharat.records import Kit
 from bharat.records.custom_fields import custom_fields
-from bharat.records.importing import Counts, CsvFile, Importer, ImportOptions, Rejected
+from bharat.records.importing import Counts, CsvFile, Importer, ImportOptions, Rejected, references
 from bharat.records.importing.buffered import BufferedUnit
 from bharat.work.tables import events
 from tests.records.conftest import Actions
@@ -352,6 +352,43 @@ def test_an_agent_imports_what_is_its_own(desk: Desk, people: People) -> None:
 def test_an_agent_can_not_import_for_another(desk: Desk, people: People) -> None:
     _, faults = desk.run("deal", "name,owner\nA,Wim\n", people.agent)
     assert [fault[:2] for fault in faults] == [(2, "owner")]
+
+
+@pytest.mark.parametrize("by", ["email", None])
+def test_a_file_tells_an_agent_of_no_address_but_the_own(desk: Desk, people: People, by: str | None) -> None:
+    """Protected by `_seeing`: the endpoint of users shows addresses to administrators and to oneself only."""
+    addresses_given(desk, people)
+    columns = {"owner": ("owner" if by is None else f"owner.{by}",)}
+    for address in ("WIM@acme.example", "nobody@acme.example"):
+        _, faults = desk.run("deal", f"name,owner\nA,{address}\n", people.agent, columns=columns)
+        assert [(line, column, reason.replace(address, "…")) for line, column, reason in faults] == [
+            (2, "owner", "there is no user " + ("whose email is '…'" if by else "named '…'"))
+        ]
+    assert desk.rows("deal", "name") == []
+    desk.run("deal", "name,owner\nA,ASHA@acme.example\n", people.agent, columns=columns)
+    assert desk.rows("deal", "owner_id") == [(people.agent.user_id,)]
+
+
+@pytest.mark.parametrize("role", ["admin", None])
+def test_administrators_and_operators_name_owners_by_address(desk: Desk, people: People, role: str | None) -> None:
+    addresses_given(desk, people)
+    desk.run("deal", "name,owner\nA,WIM@acme.example\n", None if role is None else people.admin)
+    assert desk.rows("deal", "owner_id") == [(people.stranger.user_id,)]
+
+
+def test_mutant_that_looks_for_every_address_tells_an_agent_who_has_it(
+    desk: Desk, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(references, "_seeing", lambda *_: users.c.email)
+    addresses_given(desk, people)
+    _, faults = desk.run("deal", "name,owner\nA,wim@acme.example\n", people.agent)
+    assert "there is no" not in faults[0][2]
+
+
+def addresses_given(desk: Desk, people: People) -> None:
+    with desk.database.write(people.organisation_id, SYSTEM) as unit:
+        for person, address in ((people.agent, "asha@acme.example"), (people.stranger, "wim@acme.example")):
+            unit.execute(users.update().where(users.c.id == person.user_id).values(email=address))
 
 
 def test_an_agent_can_not_update_a_strangers_record_by_its_key(desk: Desk, people: People, do: Actions) -> None:

@@ -38,6 +38,7 @@ class Amounts(msgspec.Struct, frozen=True):
 
 class Group(msgspec.Struct, frozen=True):
     """One group, or the total. `key` is the id of what is grouped by, or the month as `2026-12`; `null` for deals that have none.
+    `name` is `null` too where the caller may not read what is grouped by.
 
     `win_rate` is won / (won + lost), from 0 to 1 with four decimals; `null` while nothing is closed."""
 
@@ -74,9 +75,12 @@ def pipeline_report(
     visible: sa.ColumnElement[bool] | None,
     pipeline: UUID | None = None,
     period: Period | None = None,
+    *,
+    named: bool = True,
 ) -> PipelineReport:
-    """Sum up the live deals that `visible` lets through; `None` lets all through."""
-    rows = reader.rows(_statement(dialect, by, visible, pipeline, period or Period()))
+    """Sum up the live deals that `visible` lets through; `None` lets all through. Groups that are not `named` tell their ids only,
+    and names don't order them."""
+    rows = reader.rows(_statement(dialect, by, visible, pipeline, period or Period(), named))
     found: dict[Any, list[sa.Row[Any]]] = {}
     for row in rows:
         found.setdefault(row.key, []).append(row)
@@ -87,10 +91,10 @@ def pipeline_report(
 
 
 def _statement(
-    dialect: str, by: By, visible: sa.ColumnElement[bool] | None, pipeline: UUID | None, period: Period
+    dialect: str, by: By, visible: sa.ColumnElement[bool] | None, pipeline: UUID | None, period: Period, named: bool
 ) -> sa.Select[Any]:
     day = sa.func.coalesce(deals.c.closed_on, deals.c.engaged_on)
-    key, name, order, source = _grouping(by, day)
+    key, name, order, source = _grouping(by, day, named)
     select = sa.select(
         key.label("key"),
         name.label("name"),
@@ -126,7 +130,7 @@ def _sums(dialect: str, status: str) -> Sequence[sa.ColumnElement[Any]]:
 
 
 def _grouping(
-    by: By, day: sa.ColumnElement[Any]
+    by: By, day: sa.ColumnElement[Any], named: bool
 ) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any], Sequence[sa.ColumnElement[Any]], sa.FromClause]:
     """What to group by, its name, what to order by, and the tables it takes."""
     if by == "month":
@@ -137,12 +141,15 @@ def _grouping(
             pipelines,
             sa.and_(pipelines.c.organisation_id == stages.c.organisation_id, pipelines.c.id == stages.c.pipeline_id),
         )
-        return deals.c.stage_id, stages.c.name, (pipelines.c.position, pipelines.c.id, stages.c.position), source
+        name = stages.c.name if named else sa.null()
+        return deals.c.stage_id, name, (pipelines.c.position, pipelines.c.id, stages.c.position), source
     target, column = {
         "owner": (users, deals.c.owner_id),
         "team": (teams, deals.c.team_id),
         "product": (products, deals.c.product_id),
     }[by]
+    if not named:
+        return column, sa.null(), (), deals
     return column, target.c.name, (target.c.name,), _joined(deals, target, column)
 
 

@@ -11,12 +11,15 @@ import sqlalchemy as sa
 from msgspec import Meta
 
 from bharat.contracts.errors import FieldFault, Forbidden, Malformed, NotFound
+from bharat.contracts.principal import Visibility
 from bharat.contracts.route import Needs, Request, Route
 from bharat_crm.pipeline_report import By, Period, PipelineReport, pipeline_report
 from bharat_crm.stage_history import stage_changes
 from bharat_crm.tables import deals
 
 MOST_MOVES = 1000
+_NAMES = {"stage": "stages", "owner": "users", "team": "teams", "product": "products"}
+"""What must be readable for the names of groups, beside `deals`."""
 
 _DATE = "`closed_on` once it is won or lost, `engaged_on` while it is open"
 _DATED = f"The date is {_DATE}; deals without one are left out."
@@ -57,9 +60,13 @@ def report(request: Request) -> PipelineReport:
     query: ReportQuery = request.query
     if query.first is not None and query.last is not None and query.first > query.last:
         raise Malformed("The period ends before it begins.", faults=[FieldFault("?to", "must not lie before `from`")])
-    visible = request.app.permissions.row_filter(request.principal, deals, "deals", "read")
-    period = Period(query.first, query.last)
-    return pipeline_report(request.reader, request.app.database.dialect, query.by, visible, query.pipeline, period)
+    permissions, principal = request.app.permissions, request.principal
+    visible = permissions.row_filter(principal, deals, "deals", "read")
+    # An API key that reads deals alone is told which, not what the others are called.
+    theirs = _NAMES.get(query.by)
+    named = theirs is None or permissions.visibility(principal, theirs, "read") is not Visibility.NONE
+    period, dialect = Period(query.first, query.last), request.app.database.dialect
+    return pipeline_report(request.reader, dialect, query.by, visible, query.pipeline, period, named=named)
 
 
 def moves(request: Request) -> Moves:
