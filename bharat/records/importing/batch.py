@@ -59,6 +59,7 @@ class Batches:
         drafter: Drafter,
         matcher: Matcher | None,
         references: Sequence[Reference],
+        turn: Callable[[], None] | None = None,
     ) -> None:
         self._resource = records.resource
         self._writer = records.writer
@@ -66,6 +67,7 @@ class Batches:
         self._drafter = drafter
         self._matcher = matcher
         self._references = references
+        self._turn = turn
 
     def write(self, unit: Unit, drafts: Sequence[Draft], *, last: bool) -> Done:
         """Write what can be written. A row that names a record of its own type which is not there yet is put off, since it may
@@ -143,6 +145,8 @@ class Batches:
         done: Done,
     ) -> None:
         for draft, key in zip(drafts, keys, strict=True):
+            if self._turn is not None:
+                self._turn()
             try:
                 found = self._existing(key, there)
                 if isinstance(unit, BufferedUnit):
@@ -177,14 +181,14 @@ class Batches:
         return found[0] if found else None
 
     def _buffered(self, unit: BufferedUnit, draft: Draft, found: Record | None) -> tuple[Outcome, Record]:
-        waiting, run = unit.waiting, unit.run
+        unit.begin_row()
         try:
             return self._one(unit, draft, found)
         except _ROWS_OWN:
-            if unit.run != run:
+            if unit.row_was_run:
                 # Part of this row is in the database with others: only a row by row run can take it back alone.
                 raise _Entangled from None
-            unit.forget_after(waiting)
+            unit.forget_row()
             raise
 
     def _one(self, unit: Unit, draft: Draft, found: Record | None) -> tuple[Outcome, Record]:

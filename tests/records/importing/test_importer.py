@@ -316,10 +316,31 @@ def test_a_row_refused_after_it_was_written_leaves_nothing_behind(
 
 
 def test_that_test_notices_a_row_that_is_not_taken_back(desk: Desk, kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The protected line is `unit.forget_after(waiting)` in `bharat.records.importing.batch`."""
-    monkeypatch.setattr(BufferedUnit, "forget_after", lambda self, waiting: None)
+    """The protected line is `unit.forget_row()` in `bharat.records.importing.batch`."""
+    monkeypatch.setattr(BufferedUnit, "forget_row", lambda self: None)
     with pytest.raises(AssertionError):
         test_a_row_refused_after_it_was_written_leaves_nothing_behind(desk, kit, monkeypatch)
+
+
+def test_a_row_that_is_refused_before_it_is_written_leaves_the_others_together(
+    desk: Desk, kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rule that reads the records runs those of the rows before; they need not be written a second time, one by one."""
+    writer, table = kit.records("company").writer, kit.table("company")
+    whole = writer.create
+    written: list[str] = []
+
+    def refuse_early(unit: Unit, principal: Principal | None, body: Any, **more: Any) -> Any:
+        written.append(body["name"])
+        assert unit.scalar(sa.select(sa.func.count()).select_from(table)) == written.index(body["name"])
+        if body["name"] == "Bad":
+            raise Invalid("too early")
+        return whole(unit, principal, body, **more)
+
+    monkeypatch.setattr(writer, "create", refuse_early)
+    counts, faults = desk.run("company", "name\nAcme\nBeta\nBad\n")
+    assert (counted(counts), faults) == ({"created": 2, "rejected": 1}, [(4, "", "too early")])
+    assert written == ["Acme", "Beta", "Bad"]
 
 
 def test_custom_fields_are_imported(desk: Desk, people: People) -> None:
