@@ -68,6 +68,11 @@ def test_a_dry_run_tells_what_would_happen_and_changes_nothing(api: Api, people:
     assert names(api, people) == []
 
 
+def test_there_is_an_end_to_options(api: Api, people: People) -> None:
+    answer = send(api, people.admin, f"/companies/import?{'&'.join(['ignore=x'] * 1001)}", "name\nAcme\n")
+    assert (answer.status, answer.faults) == (400, ["?"])
+
+
 @pytest.mark.parametrize(
     ("query", "path"),
     [

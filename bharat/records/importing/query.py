@@ -48,6 +48,9 @@ PARAMETERS = (
         name="dry_run", schema={"type": "boolean"}, description="Do everything, tell what would happen, change nothing."
     ),
 )
+MAX_OPTIONS = 1000
+"""Parameters of one import: a file has at most 500 columns."""
+_MAX_FAULTS = 100
 _NAMES = frozenset(parameter.name for parameter in PARAMETERS)
 _ONCE = frozenset({"currency", "date_format", "encoding", "delimiter", "dry_run"})
 
@@ -87,7 +90,10 @@ def options_of(raw_query: str, *, max_rows: int) -> ImportOptions:
 def _given(raw: str) -> Mapping[str, Sequence[str]]:
     found: dict[str, list[str]] = {}
     faults: list[FieldFault] = []
-    for part in raw.split("&"):
+    for number, part in enumerate(raw.split("&")):
+        if number >= MAX_OPTIONS or len(faults) >= _MAX_FAULTS:
+            faults.append(FieldFault("?", f"must be at most {MAX_OPTIONS} parameters"))
+            break
         if not part:
             continue
         name, _, value = part.partition("=")

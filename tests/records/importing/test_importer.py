@@ -20,6 +20,7 @@ from bharat.records import Kit
 from bharat.records.custom_fields import custom_fields
 from bharat.records.importing import Counts, CsvFile, Importer, ImportOptions, Rejected
 from bharat.records.importing.buffered import BufferedUnit
+from bharat.records.importing.columns import MAX_FAULTS
 from bharat.work.tables import events
 from tests.records.conftest import Actions
 from tests.records.sample import People
@@ -114,6 +115,19 @@ def test_columns_and_options_that_fit_nothing_are_refused_before_anything_is_wri
     with pytest.raises(Invalid, match=message):
         desk.run("company", f"{header}\n{','.join('x' for _ in header.split(','))}\n", **options)
     assert desk.rows("company", "name") == []
+
+
+def test_the_faults_of_a_wide_header_and_many_options_stay_short(desk: Desk) -> None:
+    header = ",".join(f"{number}{'x' * 1000}" for number in range(500))
+    options: dict[str, Any] = {"ignore": frozenset(f"{number}{'y' * 1000}" for number in range(900))}
+    with pytest.raises(Invalid) as refused:
+        desk.run("company", f"{header}\n", **options)
+    assert len(refused.value.faults) == MAX_FAULTS
+    assert max(len(fault.path) + len(fault.detail) for fault in refused.value.faults) < 1000
+    with pytest.raises(Invalid) as refused:
+        desk.run("company", f"{header}\n")
+    assert len(refused.value.faults) == MAX_FAULTS
+    assert max(len(fault.path) + len(fault.detail) for fault in refused.value.faults) < 1000
 
 
 def test_what_bharat_sets_itself_is_passed_over(desk: Desk) -> None:
