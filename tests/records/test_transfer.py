@@ -73,6 +73,11 @@ def test_there_is_an_end_to_options(api: Api, people: People) -> None:
     assert (answer.status, answer.faults) == (400, ["?"])
 
 
+def test_the_delimiter_may_be_a_tab(api: Api, people: People) -> None:
+    assert send(api, people.admin, "/companies/import?delimiter=%09", "name\temployees\nA,B\t1\n").json["created"] == 1
+    assert names(api, people) == ["A,B"]
+
+
 @pytest.mark.parametrize(
     ("query", "path"),
     [

@@ -107,7 +107,7 @@ def _given(raw: str) -> Mapping[str, Sequence[str]]:
             faults.append(FieldFault(f"?{key[:60]}", f"unknown parameter{hint(key, _NAMES)}"))
         elif key in _ONCE and key in found:
             faults.append(FieldFault(f"?{key}", "given more than once"))
-        elif not text.strip():
+        elif not (text if key == "delimiter" else text.strip()):  # a tab is one, and nothing else than space
             faults.append(FieldFault(f"?{key}", "must not be empty"))
         else:
             found.setdefault(key, []).append(text)
