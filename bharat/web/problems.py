@@ -9,11 +9,10 @@ from typing import Any
 import falcon
 import msgspec
 
-from bharat.contracts.errors import Malformed, NotFound, Problem, TooLarge, Unavailable
+from bharat.contracts.errors import MAX_FAULTS, Malformed, NotFound, Problem, TooLarge, Unavailable
 from bharat.contracts.limits import LimitsUnavailable
 from bharat.contracts.sessions import SessionsUnavailable
 from bharat.contracts.storage import StorageUnavailable
-from bharat.web.decode import MAX_FAULTS
 
 log = logging.getLogger("bharat.web")
 

@@ -6,15 +6,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bharat.contracts.errors import FieldFault, Invalid
+from bharat.contracts.errors import MAX_FAULTS, FieldFault, Invalid
 from bharat.contracts.spelling import nearest
 from bharat.records.attributes import Attribute
 from bharat.records.importing.options import ImportOptions
 from bharat.records.kinds import Kind
 
 CUSTOM = "custom."
-MAX_FAULTS = 100
-"""How many faults of a header are told."""
 _MOST_HINTS = 10
 """How many of them say which name was probably meant: finding that takes time."""
 _MOST_NAMES = 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import unquote_to_bytes
 
-from bharat.contracts.errors import FieldFault, Malformed
+from bharat.contracts.errors import MAX_FAULTS, FieldFault, Malformed
 from bharat.contracts.route import Parameter
 from bharat.contracts.spelling import hint
 from bharat.records.importing.options import ImportOptions
@@ -50,7 +50,6 @@ PARAMETERS = (
 )
 MAX_OPTIONS = 1000
 """Parameters of one import: a file has at most 500 columns."""
-_MAX_FAULTS = 100
 _NAMES = frozenset(parameter.name for parameter in PARAMETERS)
 _ONCE = frozenset({"currency", "date_format", "encoding", "delimiter", "dry_run"})
 
@@ -91,7 +90,7 @@ def _given(raw: str) -> Mapping[str, Sequence[str]]:
     found: dict[str, list[str]] = {}
     faults: list[FieldFault] = []
     for number, part in enumerate(raw.split("&")):
-        if number >= MAX_OPTIONS or len(faults) >= _MAX_FAULTS:
+        if number >= MAX_OPTIONS or len(faults) >= MAX_FAULTS:
             faults.append(FieldFault("?", f"must be at most {MAX_OPTIONS} parameters"))
             break
         if not part:

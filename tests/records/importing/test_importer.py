@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from bharat.accounts.tables import teams
 from bharat.contracts.database import Unit
-from bharat.contracts.errors import Forbidden, Invalid, TooLarge
+from bharat.contracts.errors import MAX_FAULTS, Forbidden, Invalid, TooLarge
 from bharat.contracts.principal import SYSTEM, Principal
 from bharat.data import BharatDatabase
 from bharat.data.audit import audit_entries
@@ -20,7 +20,6 @@ from bharat.records import Kit
 from bharat.records.custom_fields import custom_fields
 from bharat.records.importing import Counts, CsvFile, Importer, ImportOptions, Rejected
 from bharat.records.importing.buffered import BufferedUnit
-from bharat.records.importing.columns import MAX_FAULTS
 from bharat.work.tables import events
 from tests.records.conftest import Actions
 from tests.records.sample import People
