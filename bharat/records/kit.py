@@ -17,6 +17,7 @@ from bharat.records.collection import Records
 from bharat.records.cursors import Cursors
 from bharat.records.dependents import Dependents
 from bharat.records.gate import Gate
+from bharat.records.kept import Kept
 from bharat.records.lookups import Lookups
 from bharat.records.queries import Queries
 from bharat.records.resource import Resource
@@ -41,6 +42,7 @@ class Kit:
         self.permissions = permissions
         self.cursors = Cursors(key)
         self.imports = Gate(imports)
+        self.kept = Kept()
         metadata = sa.MetaData(naming_convention=NAMING)
         targets = _targets(types)
         resources = [
@@ -50,7 +52,7 @@ class Kit:
         by_name = {resource.name: resource for resource in resources}
         self._records: dict[str, Records] = {}
         for resource in resources:
-            queries = Queries(resource, database, permissions, self.cursors)
+            queries = Queries(resource, database, permissions, self.cursors, self.kept)
             lookups = Lookups(resource, permissions, by_name.__getitem__)
             writer = Writer(resource, queries, lookups, Dependents(resource, resources))
             self._records[resource.name] = Records(resource, queries, writer)

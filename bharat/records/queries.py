@@ -24,6 +24,7 @@ from bharat.data.row_locks import Lock, locked
 from bharat.records.attributes import Attribute
 from bharat.records.conditions import OPEN_RANGES, Condition, contains, like_word
 from bharat.records.cursors import Cursors
+from bharat.records.kept import Kept
 from bharat.records.kinds import DecimalKind
 from bharat.records.paging import Order, Part
 from bharat.records.resource import Resource
@@ -34,7 +35,6 @@ from bharat.records.turns import give_way
 Record = dict[str, Any]
 """A record as stored values by name: UUID, datetime, date, Decimal, str, int, bool, and the document of custom fields."""
 
-_MOST_STATEMENTS = 2000
 _SPLIT = 10**9
 
 
@@ -48,13 +48,14 @@ class Page:
 class Queries:
     """The reads of one type."""
 
-    def __init__(self, resource: Resource, database: Database, permissions: Permissions, cursors: Cursors) -> None:
+    def __init__(
+        self, resource: Resource, database: Database, permissions: Permissions, cursors: Cursors, kept: Kept
+    ) -> None:
         self._resource = resource
         self._database = database
         self._permissions = permissions
         self._cursors = cursors
-        self._statements: dict[Any, Any] = {}
-        self._orders: dict[Any, Order] = {}
+        self._kept = kept
 
     def visibility(self, principal: Principal | None, verb: str) -> Visibility:
         """Which rows the principal reaches; all for the system. Raises `Forbidden` for none."""
@@ -207,12 +208,8 @@ class Queries:
         return f"{reader.organisation_id} {selection.context}"
 
     def _order(self, selection: Selection) -> Order:
-        names = _sort_names(selection)
-        found = self._orders.get(names)
-        if found is None:
-            if len(self._orders) >= _MOST_STATEMENTS:
-                self._orders.clear()
-            found = self._orders[names] = Order(selection.sort, self._resource.table.c.id)
+        key = (self._resource.name, "order", _sort_names(selection))
+        found: Order = self._kept.get(key, lambda: Order(selection.sort, self._resource.table.c.id))
         return found
 
     def _stored(self, order: Order, key: Sequence[Any]) -> list[Any]:
@@ -238,11 +235,8 @@ class Queries:
         return values
 
     def _made(self, shape: Any, make: Callable[[], sa.Select[Any]]) -> sa.Select[Any]:
-        statement: sa.Select[Any] | None = self._statements.get(shape)
-        if statement is None:
-            if len(self._statements) >= _MOST_STATEMENTS:
-                self._statements.clear()
-            statement = self._statements[shape] = self._database.prepare(make())
+        key = (self._resource.name, "statement", shape)
+        statement: sa.Select[Any] = self._kept.get(key, lambda: self._database.prepare(make()))
         return statement
 
     def _limited(self, statement: sa.Select[Any], selection: Selection, visibility: Visibility) -> sa.Select[Any]:
