@@ -20,6 +20,7 @@ from bharat.records import Kit
 from bharat.records.custom_fields import custom_fields
 from bharat.records.importing import Counts, CsvFile, Importer, ImportOptions, Rejected
 from bharat.records.importing.buffered import BufferedUnit
+from bharat.records.importing.importer import MOST_PASSES
 from bharat.work.tables import events
 from tests.records.conftest import Actions
 from tests.records.sample import People
@@ -231,6 +232,14 @@ def test_a_row_may_name_one_that_comes_later(desk: Desk, batch: int) -> None:
     assert dict(desk.rows("company", "name", "parent")) == {
         "Branch": ids["Trunk"], "Leaf": ids["Branch"], "Other": None, "Trunk": None,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("batch", [200, 7])
+def test_a_group_may_be_as_deep_as_it_is_in_a_file_in_order(desk: Desk, batch: int) -> None:
+    """Deeper than there are passes through the file."""
+    rows = [f"C{number},{f'C{number - 1}' if number else ''}\n" for number in range(2 * MOST_PASSES)]
+    counts, faults = desk.run("company", f"name,parent\n{''.join(rows)}", batch=batch)
+    assert (counted(counts), faults) == ({"created": 2 * MOST_PASSES}, [])
 
 
 def test_rows_that_wait_for_each_other_are_rejected(desk: Desk) -> None:
