@@ -6,7 +6,7 @@ none. Everything here takes a `Reader` or a `Unit` and knows nothing of HTTP.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
@@ -17,7 +17,7 @@ import msgspec
 import sqlalchemy as sa
 
 from bharat.accounts.permissions import Permissions, viewer_parameters, visible_rows
-from bharat.contracts.database import Database, Reader
+from bharat.contracts.database import Database, Reader, Unit
 from bharat.contracts.errors import Forbidden
 from bharat.contracts.principal import Principal, Visibility
 from bharat.data.row_locks import Lock, locked
@@ -88,6 +88,16 @@ class Queries:
             parameters.update(viewer_parameters(principal, visibility))
         row = reader.row(statement, parameters)
         return None if row is None else dict(zip(self._resource.names, row, strict=True))
+
+    def hold(self, unit: Unit, principal: Principal | None, ids: Collection[UUID], *, verb: str = "write") -> None:
+        """Keep others from changing those of the records that the principal reaches, until the unit ends. They are held in the
+        order of their ids, so that of two that hold some of the same one waits, rather than each for the other."""
+        visibility = self.visibility(principal, verb)
+        statement = self._made(("hold", visibility), lambda: self._held(visibility))
+        parameters: dict[str, Any] = {"records": sorted(ids)}
+        if principal is not None and visibility is not Visibility.ALL:
+            parameters.update(viewer_parameters(principal, visibility))
+        unit.rows(statement, parameters)
 
     def page(self, reader: Reader, principal: Principal | None, selection: Selection, *, verb: str = "read") -> Page:
         """One page. Raises `Malformed` for a cursor that is not of this list."""
@@ -304,6 +314,14 @@ class Queries:
         if (criterion := visible_rows(table, visibility)) is not None:
             statement = statement.where(criterion)
         return locked(statement, lock)
+
+    def _held(self, visibility: Visibility) -> sa.Select[Any]:
+        table = self._resource.table
+        wanted = sa.bindparam("records", type_=sa.Uuid, expanding=True)
+        statement = sa.select(table.c.id).where(table.c.id.in_(wanted)).order_by(table.c.id)
+        if (criterion := visible_rows(table, visibility)) is not None:
+            statement = statement.where(criterion)
+        return locked(statement, "change")
 
 
 def _sort_names(selection: Selection) -> tuple[tuple[str, bool], ...]:
