@@ -147,7 +147,14 @@ class Bharat:
                 {owned.item.plural: owned.item.access for owned in types},
                 [owned.item for owned in plugins.permission_checks()],
             )
-            self.records = Kit(types, database=self.database, permissions=self.permissions, key=self.key("cursors"))
+            self.records = Kit(
+                types,
+                database=self.database,
+                permissions=self.permissions,
+                key=self.key("cursors"),
+                # Each holds a connection until its end; the other requests need some too.
+                imports=max(1, config.database.pool_size // 2),
+            )
             self.accounts = Accounts(self, Policy.of(config), self.permissions)
             # What is wrong with a schedule or a job is said at the start of every process, not first in a worker's log.
             self.catalogue = Catalogue.declared(self.registry)

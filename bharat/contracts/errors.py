@@ -24,6 +24,10 @@ class PluginError(BharatError):
     """A plugin can't be enabled: the message names the plugin and the remedy."""
 
 
+MAX_FAULTS = 100
+"""How many faults an answer lists: nobody reads more, and a hostile body has a hundred thousand."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldFault:
     """One field that was refused. `path` is a JSON Pointer (RFC 6901) into the body, or `?name` for a query parameter."""

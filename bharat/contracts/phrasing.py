@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
-from bharat.contracts.spelling import hint
+from bharat.contracts.spelling import Hints
 
 TOLD = "told"
 """The key of `msgspec.Meta.extra` under which a type says what its values must be: `must be an e-mail address …`."""
@@ -76,11 +76,11 @@ def phrased(message: str, type_: Any) -> str:
     return message[:1].lower() + message[1:]
 
 
-def unknown(name: str, struct: type, known: Iterable[str]) -> str:
+def unknown(name: str, struct: type, known: Iterable[str], hints: Hints) -> str:
     """What is wrong with a field that the body's struct does not have."""
     if name in getattr(struct, KEPT, ()):
         return "is set by Bharat; leave it out"
-    return f"unknown field{hint(name, known)}"
+    return f"unknown field{hints(name, known)}"
 
 
 def _form(pattern: str, type_: Any) -> str:

@@ -20,6 +20,7 @@ class Bulk:
 
     def __init__(self, records: Records, permissions: Permissions) -> None:
         self._writer = records.writer
+        self._queries = records.queries
         self._plural = records.resource.plural
         self._permissions = permissions
 
@@ -34,6 +35,8 @@ class Bulk:
             )
         if body.delete:
             self._permissions.require(principal, f"{self._plural}:delete")
+        if len(ids := {one.id for part in (body.delete, body.update) for one in part}) > 1:
+            self._queries.hold(unit, principal, ids)
         writer = self._writer
         attempt = _Attempt(unit)
         deleted = [

@@ -16,6 +16,8 @@ from bharat.plugins import Owned
 from bharat.records.collection import Records
 from bharat.records.cursors import Cursors
 from bharat.records.dependents import Dependents
+from bharat.records.gate import Gate
+from bharat.records.kept import Kept
 from bharat.records.lookups import Lookups
 from bharat.records.queries import Queries
 from bharat.records.resource import Resource
@@ -27,11 +29,20 @@ class Kit:
     """Tables, reads and writes of every record type. Built once per process."""
 
     def __init__(
-        self, types: Sequence[Owned[RecordType]], *, database: Database, permissions: Permissions, key: bytes
+        self,
+        types: Sequence[Owned[RecordType]],
+        *,
+        database: Database,
+        permissions: Permissions,
+        key: bytes,
+        imports: int = 1,
     ) -> None:
+        """`imports`: how many may run at once over HTTP."""
         self.database = database
         self.permissions = permissions
         self.cursors = Cursors(key)
+        self.imports = Gate(imports)
+        self.kept = Kept()
         metadata = sa.MetaData(naming_convention=NAMING)
         targets = _targets(types)
         resources = [
@@ -41,7 +52,7 @@ class Kit:
         by_name = {resource.name: resource for resource in resources}
         self._records: dict[str, Records] = {}
         for resource in resources:
-            queries = Queries(resource, database, permissions, self.cursors)
+            queries = Queries(resource, database, permissions, self.cursors, self.kept)
             lookups = Lookups(resource, permissions, by_name.__getitem__)
             writer = Writer(resource, queries, lookups, Dependents(resource, resources))
             self._records[resource.name] = Records(resource, queries, writer)

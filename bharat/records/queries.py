@@ -6,7 +6,7 @@ none. Everything here takes a `Reader` or a `Unit` and knows nothing of HTTP.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
@@ -17,13 +17,14 @@ import msgspec
 import sqlalchemy as sa
 
 from bharat.accounts.permissions import Permissions, viewer_parameters, visible_rows
-from bharat.contracts.database import Database, Reader
+from bharat.contracts.database import Database, Reader, Unit
 from bharat.contracts.errors import Forbidden
 from bharat.contracts.principal import Principal, Visibility
 from bharat.data.row_locks import Lock, locked
 from bharat.records.attributes import Attribute
 from bharat.records.conditions import OPEN_RANGES, Condition, contains, like_word
 from bharat.records.cursors import Cursors
+from bharat.records.kept import Kept
 from bharat.records.kinds import DecimalKind
 from bharat.records.paging import Order, Part
 from bharat.records.resource import Resource
@@ -34,7 +35,6 @@ from bharat.records.turns import give_way
 Record = dict[str, Any]
 """A record as stored values by name: UUID, datetime, date, Decimal, str, int, bool, and the document of custom fields."""
 
-_MOST_STATEMENTS = 2000
 _SPLIT = 10**9
 
 
@@ -48,13 +48,14 @@ class Page:
 class Queries:
     """The reads of one type."""
 
-    def __init__(self, resource: Resource, database: Database, permissions: Permissions, cursors: Cursors) -> None:
+    def __init__(
+        self, resource: Resource, database: Database, permissions: Permissions, cursors: Cursors, kept: Kept
+    ) -> None:
         self._resource = resource
         self._database = database
         self._permissions = permissions
         self._cursors = cursors
-        self._statements: dict[Any, Any] = {}
-        self._orders: dict[Any, Order] = {}
+        self._kept = kept
 
     def visibility(self, principal: Principal | None, verb: str) -> Visibility:
         """Which rows the principal reaches; all for the system. Raises `Forbidden` for none."""
@@ -87,6 +88,16 @@ class Queries:
             parameters.update(viewer_parameters(principal, visibility))
         row = reader.row(statement, parameters)
         return None if row is None else dict(zip(self._resource.names, row, strict=True))
+
+    def hold(self, unit: Unit, principal: Principal | None, ids: Collection[UUID], *, verb: str = "write") -> None:
+        """Keep others from changing those of the records that the principal reaches, until the unit ends. They are held in the
+        order of their ids, so that of two that hold some of the same one waits, rather than each for the other."""
+        visibility = self.visibility(principal, verb)
+        statement = self._made(("hold", visibility), lambda: self._held(visibility))
+        parameters: dict[str, Any] = {"records": sorted(ids)}
+        if principal is not None and visibility is not Visibility.ALL:
+            parameters.update(viewer_parameters(principal, visibility))
+        unit.rows(statement, parameters)
 
     def page(self, reader: Reader, principal: Principal | None, selection: Selection, *, verb: str = "read") -> Page:
         """One page. Raises `Malformed` for a cursor that is not of this list."""
@@ -207,12 +218,8 @@ class Queries:
         return f"{reader.organisation_id} {selection.context}"
 
     def _order(self, selection: Selection) -> Order:
-        names = _sort_names(selection)
-        found = self._orders.get(names)
-        if found is None:
-            if len(self._orders) >= _MOST_STATEMENTS:
-                self._orders.clear()
-            found = self._orders[names] = Order(selection.sort, self._resource.table.c.id)
+        key = (self._resource.name, "order", _sort_names(selection))
+        found: Order = self._kept.get(key, lambda: Order(selection.sort, self._resource.table.c.id))
         return found
 
     def _stored(self, order: Order, key: Sequence[Any]) -> list[Any]:
@@ -238,11 +245,8 @@ class Queries:
         return values
 
     def _made(self, shape: Any, make: Callable[[], sa.Select[Any]]) -> sa.Select[Any]:
-        statement: sa.Select[Any] | None = self._statements.get(shape)
-        if statement is None:
-            if len(self._statements) >= _MOST_STATEMENTS:
-                self._statements.clear()
-            statement = self._statements[shape] = self._database.prepare(make())
+        key = (self._resource.name, "statement", shape)
+        statement: sa.Select[Any] = self._kept.get(key, lambda: self._database.prepare(make()))
         return statement
 
     def _limited(self, statement: sa.Select[Any], selection: Selection, visibility: Visibility) -> sa.Select[Any]:
@@ -310,6 +314,14 @@ class Queries:
         if (criterion := visible_rows(table, visibility)) is not None:
             statement = statement.where(criterion)
         return locked(statement, lock)
+
+    def _held(self, visibility: Visibility) -> sa.Select[Any]:
+        table = self._resource.table
+        wanted = sa.bindparam("records", type_=sa.Uuid, expanding=True)
+        statement = sa.select(table.c.id).where(table.c.id.in_(wanted)).order_by(table.c.id)
+        if (criterion := visible_rows(table, visibility)) is not None:
+            statement = statement.where(criterion)
+        return locked(statement, "change")
 
 
 def _sort_names(selection: Selection) -> tuple[tuple[str, bool], ...]:

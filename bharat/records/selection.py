@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bharat.contracts.errors import FieldFault, Malformed
+from bharat.contracts.errors import MAX_FAULTS, FieldFault, Malformed
 from bharat.contracts.query_string import parse_query
 from bharat.contracts.route import Parameter
-from bharat.contracts.spelling import hint
+from bharat.contracts.spelling import Hints, hint
 from bharat.records.attributes import CUSTOM, Attribute
 from bharat.records.conditions import Condition
 from bharat.records.kinds import Kind, Refused, TextKind
@@ -71,7 +71,10 @@ class Grammar:
         faults: list[FieldFault] = []
         conditions: list[Condition] = []
         found: dict[str, Any] = {"sort": self._default}
+        hints = Hints()
         for name, text in pairs.items():
+            if len(faults) == MAX_FAULTS:
+                break
             try:
                 if name in self._filters:
                     conditions.append(_condition(*self._filters[name], text))
@@ -80,7 +83,7 @@ class Grammar:
                 elif name.startswith(f"{CUSTOM}."):
                     conditions.append(_custom_condition(name, text, custom()))
                 else:
-                    raise Refused(f"unknown parameter{hint(name, (*self._filters, *self._others))}")
+                    raise Refused(f"unknown parameter{hints(name, (*self._filters, *self._others))}")
             except Refused as refused:
                 faults.append(FieldFault(f"?{name}", str(refused)))
         if faults:

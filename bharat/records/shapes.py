@@ -18,6 +18,7 @@ from msgspec import UNSET, Meta, UnsetType
 from bharat.contracts.errors import FieldFault
 from bharat.contracts.phrasing import END, KEPT, TOLD, phrased, unknown
 from bharat.contracts.records import RecordType
+from bharat.contracts.spelling import Hints
 from bharat.records.attributes import CUSTOM, Attribute
 from bharat.records.kinds import CurrencyKind, DecimalKind, TextKind
 
@@ -139,7 +140,8 @@ class Shapes:
 def faults_of(shape: type[msgspec.Struct], data: Mapping[str, Any]) -> list[FieldFault]:
     """Every fault of `data` as a flat struct, each at its JSON Pointer; for data that came not through the web."""
     fields = {field.name: field for field in msgspec.structs.fields(shape)}
-    faults = [FieldFault(f"/{name}", unknown(name, shape, fields)) for name in data if name not in fields]
+    hints = Hints()
+    faults = [FieldFault(f"/{name}", unknown(name, shape, fields, hints)) for name in data if name not in fields]
     for name, field in fields.items():
         if name not in data:
             if field.required:

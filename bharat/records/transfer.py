@@ -17,6 +17,7 @@ from bharat.records.importing.answers import ImportResult, result_of
 from bharat.records.importing.query import PARAMETERS, options_of
 from bharat.records.kit import Kit
 from bharat.records.selection import Grammar
+from bharat.records.turns import give_way
 
 CSV = "text/csv"
 MAX_BYTES = 5 * 1024 * 1024
@@ -39,7 +40,7 @@ class Transfer:
     def import_(self, request: Request) -> ImportResult:
         """The rows that can be imported are, in one transaction; the others are told with line, column and reason. A file may
         have up to 5000 rows and 5 MB: `bharat import` takes any size. Give a `key`, and sending a file again changes
-        nothing; an `Idempotency-Key` does not apply."""
+        nothing; an `Idempotency-Key` does not apply. While another import of the organisation runs, the answer is 503."""
         options = options_of(request.raw_query, max_rows=MAX_ROWS)
         rejected: list[Rejected] = []
 
@@ -54,7 +55,8 @@ class Transfer:
                 file.write(chunk)
             file.seek(0)
             csv_file = CsvFile(_chunks(file), encoding=options.encoding, delimiter=options.delimiter)
-            counts = _in_one(request.unit, importer, csv_file, tell, options)
+            with self._kit.imports.enter(request.principal.organisation_id):
+                counts = _in_one(request.unit, importer, csv_file, tell, options)
         return result_of(counts, rejected, dry_run=options.dry_run)
 
     def export(self, request: Request) -> Response:
@@ -111,11 +113,11 @@ def _in_one(
 ) -> Counts:
     """The whole import inside the request's unit; a dry run is taken back at its end."""
     if not options.dry_run:
-        return importer.run(file, lambda: nullcontext(unit), rejected=tell)
+        return importer.run(file, lambda: nullcontext(unit), rejected=tell, turn=give_way)
     counts = None
     try:
         with unit.savepoint():
-            counts = importer.run(file, lambda: nullcontext(unit), rejected=tell)
+            counts = importer.run(file, lambda: nullcontext(unit), rejected=tell, turn=give_way)
             raise _TakeBack
     except _TakeBack:
         assert counts is not None

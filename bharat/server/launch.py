@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import resource
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,13 +33,38 @@ HEARTBEAT = 60
 GRACE = 30
 """Seconds that requests in flight have to finish after SIGTERM."""
 
+IDLE = 20
+"""Seconds that a connection may be without a request, or need for a request's head. A proxy in front must give up its idle
+connections before, or it sends a request where nobody listens any more."""
+
+CONNECTIONS = 8000
+"""Most connections at once. An idle one costs some 30 KB; beyond this number nobody is answered until one ends."""
+
+_OTHER_FILES = 200
+"""Descriptors that are not for callers: database, files, stores, the loop's own."""
+
+
+def address(host: str, port: int) -> str:
+    """Where to listen, as gunicorn reads it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def connections() -> int:
+    """As many connections as this process may have, up to `CONNECTIONS`; its limit of descriptors is raised for them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return CONNECTIONS if soft == resource.RLIM_INFINITY else max(1, min(CONNECTIONS, soft - _OTHER_FILES))
+
 
 class Server(BaseApplication):
     """One listener, one gevent worker: Socket.IO's long-polling can be pinned to it, and more capacity is more of them."""
 
     def __init__(self, config: Config, *, bind: Sequence[str]) -> None:
         self._config = config
-        self._bind = list(bind) or [f"{config.server.host}:{config.server.port}"]
+        self._bind = list(bind) or [address(config.server.host, config.server.port)]
         self._app: Bharat | None = None
         self._worker: Worker | None = None
         super().__init__()
@@ -48,10 +74,12 @@ class Server(BaseApplication):
             "bind": self._bind,
             "worker_class": DrainingWorker,
             "workers": 1,
-            "worker_connections": 1000,
+            "worker_connections": connections(),
             "timeout": HEARTBEAT,
             "graceful_timeout": GRACE,
-            "keepalive": 75,
+            "keepalive": IDLE,
+            # By default a peer on this machine, a proxy or not, could say under which path Bharat is mounted.
+            "forwarder_headers": "",
             # The control socket lies in the home directory, where two masters steal it from each other.
             "control_socket_disable": True,
             # The heartbeat file must not touch a disk, which may be full, slow or read-only.

@@ -15,15 +15,13 @@ from typing import Any
 
 import msgspec
 
-from bharat.contracts.errors import FieldFault, Invalid, Malformed
+from bharat.contracts.errors import MAX_FAULTS, FieldFault, Invalid, Malformed
 from bharat.contracts.phrasing import phrased, unknown
 from bharat.contracts.query_string import parse_query
-from bharat.contracts.spelling import hint
+from bharat.contracts.spelling import Hints
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?")
-MAX_FAULTS = 100
-"""How many faults an answer lists: nobody reads more, and a hostile body has a hundred thousand."""
 _MESSAGE = 300
 """How much of a message of msgspec is read: it repeats the sender's text, however long that is."""
 _AT = " - at `$"
@@ -47,7 +45,7 @@ class BodyDecoder:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Malformed(f"The body can't be read as JSON: {_plain(error)}.") from None
         # PostgreSQL can't hold U+0000 in text; it is refused here for every field of every type.
-        if b"\\u0000" in raw and (paths := list(_nuls(msgspec.json.decode(raw), ""))):
+        if b"\\u0000" in raw and (paths := list(islice(_nuls(msgspec.json.decode(raw), ""), MAX_FAULTS))):
             raise Invalid(
                 "The body holds the character U+0000.",
                 faults=[FieldFault(path, "must not contain the character U+0000") for path in paths],
@@ -74,7 +72,7 @@ def decode_query(type_: type[msgspec.Struct] | None, raw: str) -> Any:
         if pairs:
             raise Malformed(
                 "This endpoint takes no query parameters.",
-                faults=[FieldFault(f"?{name}", "unknown parameter") for name in pairs],
+                faults=[FieldFault(f"?{name}", "unknown parameter") for name in islice(pairs, MAX_FAULTS)],
             )
         return None
     values = {name: _spelled(text, _spellings(type_).get(name, ())) for name, text in pairs.items()}
@@ -113,16 +111,17 @@ def _spelled(text: str, kinds: Collection[type]) -> Any:
 def collect(type_: Any, data: Any, at: str) -> Iterable[FieldFault]:
     """Every fault of `data` as a `type_`: field by field for structs, item by item for lists of structs."""
     info = msgspec.inspect.type_info(type_)
-    yield from _collect(info, type_, data, at)
+    yield from _collect(info, type_, data, at, Hints())
 
 
-def _collect(info: msgspec.inspect.Type, type_: Any, data: Any, at: str) -> Iterable[FieldFault]:
+def _collect(info: msgspec.inspect.Type, type_: Any, data: Any, at: str, hint: Hints) -> Iterable[FieldFault]:
+    # One by one: who takes the first hundred pays for no more.
     if isinstance(info, msgspec.inspect.StructType) and isinstance(data, Mapping):
         fields = {field.encode_name: field for field in info.fields}
         for name in data:
             if name not in fields:
                 text = str(name)
-                told = f"unknown parameter{hint(text, fields)}" if at == "?" else unknown(text, info.cls, fields)
+                told = f"unknown parameter{hint(text, fields)}" if at == "?" else unknown(text, info.cls, fields, hint)
                 yield FieldFault(_join(at, text), told)
         hints = msgspec.structs.fields(info.cls)
         for hint_field, field in zip(hints, info.fields, strict=True):
@@ -130,18 +129,19 @@ def _collect(info: msgspec.inspect.Type, type_: Any, data: Any, at: str) -> Iter
                 if field.required:
                     yield FieldFault(_join(at, field.encode_name), "is required")
                 continue
-            yield from _collect(field.type, hint_field.type, data[field.encode_name], _join(at, field.encode_name))
+            yield from _collect(
+                field.type, hint_field.type, data[field.encode_name], _join(at, field.encode_name), hint
+            )
         return
     if isinstance(info, msgspec.inspect.ListType) and isinstance(data, list):
         item = info.item_type
         if isinstance(item, msgspec.inspect.StructType):
-            inside = [
-                fault
-                for position, value in enumerate(data)
-                for fault in _collect(item, item.cls, value, f"{at}/{position}")
-            ]
-            if inside:
-                yield from inside
+            found = False
+            for position, value in enumerate(data):
+                for fault in _collect(item, item.cls, value, f"{at}/{position}", hint):
+                    found = True
+                    yield fault
+            if found:
                 return
     try:
         msgspec.convert(data, type_)

@@ -10,12 +10,11 @@ import falcon
 import msgspec
 
 from bharat.contracts import html
-from bharat.contracts.errors import Malformed, NotFound, Problem, TooLarge, Unavailable
+from bharat.contracts.errors import MAX_FAULTS, Malformed, NotFound, Problem, TooLarge, Unavailable
 from bharat.contracts.limits import LimitsUnavailable
 from bharat.contracts.sessions import SessionsUnavailable
 from bharat.contracts.storage import StorageUnavailable
 from bharat.web.astray import error_page, may_be_page, wants_page
-from bharat.web.decode import MAX_FAULTS
 
 log = logging.getLogger("bharat.web")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from bharat.contracts.errors import Conflict, PreconditionFailed, Unavailable
 from bharat.records.queries import Queries
+from bharat.records.writer import Writer
 from tests.records.conftest import Actions, Answer, Api
 from tests.records.sample import People
 
@@ -114,6 +116,47 @@ def test_without_comparing_versions_in_the_update_both_are_applied(do: Actions) 
     writer._update = statement.where(writer._update.whereclause.clauses[0])
     with pytest.raises(AssertionError):
         racing_update(do)
+
+
+def bulks_in_opposite_orders(api: Api, people: People) -> list[int]:
+    """Two bulk requests change the same two deals, each the other way round, and each waits with one of them for the other."""
+    deals = [api(people.agent, "POST", "/deals", {"name": name}).json for name in "AB"]
+    both_changed_one = threading.Barrier(2)
+    waited: set[int] = set()
+    update = Writer.update
+
+    def slowed(self: Writer, *args: Any, **more: Any) -> Any:
+        record = update(self, *args, **more)
+        if threading.get_ident() not in waited:
+            waited.add(threading.get_ident())
+            # The other one comes here too, unless it is held up before its first change.
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both_changed_one.wait(1)
+        return record
+
+    statuses: list[int] = []
+
+    def change(number: int) -> None:
+        items = [{"id": deal["id"], "version": 1, "changes": {"score": number}} for deal in deals]
+        answer = api(people.agent, "POST", "/deals/bulk", {"update": items if number else items[::-1]})
+        statuses.append(answer.status)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Writer, "update", slowed)
+        together(2, change)
+    return sorted(statuses)
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_bulks_that_meet_wait_for_one_another(api: Api, people: People) -> None:
+    assert bulks_in_opposite_orders(api, people) == [200, 409]
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_without_an_order_one_is_given_up(api: Api, people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mutant of `self._queries.hold(unit, principal, ids)` in `Bulk.run`."""
+    monkeypatch.setattr(Queries, "hold", lambda *_: None)
+    assert 503 in bulks_in_opposite_orders(api, people)
 
 
 def reference_meets_delete(do: Actions) -> bool:

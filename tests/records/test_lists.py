@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
+from bharat.contracts import spelling
+from bharat.contracts.errors import MAX_FAULTS, Malformed
+from bharat.records import Kit
+from bharat.records.selection import Grammar
 from tests.records.conftest import Api
 from tests.records.sample import People
 
@@ -132,6 +137,18 @@ def test_a_wrong_parameter_is_refused_and_named(api: Api, people: People) -> Non
         assert detail in answer.json["errors"][0]["detail"], query
     assert api(people.agent, "GET", "/deals?name=%ff").status == 400
     assert api(people.agent, "GET", "/deals?score=x&limit=0&nope=1").faults == ["?limit", "?nope", "?score"]
+
+
+def test_countless_wrong_parameters_are_not_all_sought(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    hinted: list[str] = []
+
+    def noted(name: str, known: Iterable[str]) -> None:
+        hinted.append(name)
+
+    monkeypatch.setattr(spelling, "nearest", noted)
+    with pytest.raises(Malformed) as refused:
+        Grammar(kit.records("deal").resource).parse("&".join(f"x{number}=1" for number in range(2000)), dict)
+    assert (len(refused.value.faults), len(hinted)) == (MAX_FAULTS, 10)
 
 
 def test_parameters_stand_where_they_belong(api: Api, people: People, ids: dict[str, str]) -> None:

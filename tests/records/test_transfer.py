@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
+from uuid import uuid4
 
 import falcon.testing
 import pytest
 
+from bharat.contracts.errors import Unavailable
 from bharat.records import transfer
+from bharat.records.gate import Gate
 from tests.records.conftest import Answer, Api
 from tests.records.sample import People, scoped_to
 
@@ -64,6 +68,16 @@ def test_a_dry_run_tells_what_would_happen_and_changes_nothing(api: Api, people:
     assert names(api, people) == []
 
 
+def test_there_is_an_end_to_options(api: Api, people: People) -> None:
+    answer = send(api, people.admin, f"/companies/import?{'&'.join(['ignore=x'] * 1001)}", "name\nAcme\n")
+    assert (answer.status, answer.faults) == (400, ["?"])
+
+
+def test_the_delimiter_may_be_a_tab(api: Api, people: People) -> None:
+    assert send(api, people.admin, "/companies/import?delimiter=%09", "name\temployees\nA,B\t1\n").json["created"] == 1
+    assert names(api, people) == ["A,B"]
+
+
 @pytest.mark.parametrize(
     ("query", "path"),
     [
@@ -91,6 +105,58 @@ def test_a_file_that_breaks_off_being_csv_stores_nothing(api: Api, people: Peopl
     rows = "".join(f"C{number}\n" for number in range(1200))
     assert send(api, people.admin, "/companies/import", f'name\n{rows}"open').status == 400
     assert names(api, people) == []
+
+
+def answers_during_an_import(api: Api, people: People, monkeypatch: pytest.MonkeyPatch) -> list[Answer]:
+    """What others are answered while an import of three rows has a turn for them: a list, and another import."""
+    names(api, people)  # makes the key
+    answers: list[Answer] = []
+
+    def ask() -> None:
+        answers.append(api(people.admin, "GET", "/companies"))
+        answers.append(send(api, people.admin, "/deals/import", "name\nBig\n"))
+
+    def turn() -> None:
+        if not answers:
+            other = threading.Thread(target=ask)
+            other.start()
+            other.join(60)
+
+    monkeypatch.setattr(transfer, "give_way", turn)
+    assert send(api, people.admin, "/companies/import", "name\nAcme\nBeta\nZeta\n").json["created"] == 3
+    return answers
+
+
+def test_others_are_answered_during_an_import_and_a_second_one_waits(
+    api: Api, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed, refused = answers_during_an_import(api, people, monkeypatch)
+    assert (listed.status, listed.json["items"]) == (200, [])
+    assert (refused.status, refused.headers["retry-after"]) == (503, "10")
+    assert send(api, people.admin, "/deals/import", "name\nBig\n").json["created"] == 1
+
+
+def test_others_get_a_turn_for_each_row_read_and_each_row_written(
+    api: Api, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[None] = []
+    monkeypatch.setattr(transfer, "give_way", lambda: turns.append(None))
+    send(api, people.admin, "/companies/import", "name\nAcme\nBeta\nZeta\n")
+    assert len(turns) == 6
+
+
+def test_imports_leave_connections_to_others(api: Api) -> None:
+    """The configuration's five connections let two in, and a third organisation's finds no room."""
+    gate = api.app.records.imports
+    with gate.enter(uuid4()), gate.enter(uuid4()), pytest.raises(Unavailable), gate.enter(uuid4()):
+        pass
+
+
+def test_who_leaves_makes_room() -> None:
+    gate, one = Gate(1), uuid4()
+    for who in (one, one, uuid4()):
+        with gate.enter(who):
+            pass
 
 
 def test_another_content_type_is_a_415(api: Api, people: People) -> None:

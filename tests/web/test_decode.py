@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -9,7 +10,8 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from bharat.contracts.errors import Invalid, Malformed, Problem
+from bharat.contracts import spelling
+from bharat.contracts.errors import MAX_FAULTS, Invalid, Malformed, Problem
 from bharat.contracts.phrasing import TOLD
 from bharat.web import decode
 from bharat.web.decode import BodyDecoder, decode_query
@@ -190,3 +192,34 @@ def test_what_looks_like_a_path_in_a_value_is_none() -> None:
     with pytest.raises(Invalid) as refused:
         BodyDecoder(list[Painted | None]).decode(b'[null,{"colour":"x - at `$.y`"}]')
     assert [fault.path for fault in refused.value.faults] == ["/1/colour"]
+
+
+def test_of_countless_faults_only_those_that_are_told_are_sought(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And for the first ten only is it looked for what was meant."""
+    paths: list[str] = []
+    hinted: list[str] = []
+    join = decode._join
+
+    def joined(at: str, name: str) -> str:
+        paths.append(join(at, name))
+        return paths[-1]
+
+    def noted(name: str, known: Iterable[str]) -> None:
+        hinted.append(name)
+
+    monkeypatch.setattr(decode, "_join", joined)
+    monkeypatch.setattr(spelling, "nearest", noted)
+    lines = [{f"x{number}": 1 for number in range(1000)} for _ in range(90)]
+    with pytest.raises(Invalid) as refused:
+        BodyDecoder(Order).decode(msgspec.json.encode({"customer": "A", "lines": lines}))
+    assert len(refused.value.faults) == MAX_FAULTS
+    assert len(paths) < 2 * MAX_FAULTS
+    assert len(hinted) == 10
+
+
+def test_what_is_no_parameter_is_told_a_hundred_times_at_most() -> None:
+    query = "&".join(f"x{number}=1" for number in range(2000))
+    for type_ in (None, Page):
+        with pytest.raises(Malformed) as refused:
+            decode_query(type_, query)
+        assert len(refused.value.faults) == MAX_FAULTS

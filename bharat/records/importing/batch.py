@@ -59,6 +59,7 @@ class Batches:
         drafter: Drafter,
         matcher: Matcher | None,
         references: Sequence[Reference],
+        turn: Callable[[], None] | None = None,
     ) -> None:
         self._resource = records.resource
         self._writer = records.writer
@@ -66,24 +67,42 @@ class Batches:
         self._drafter = drafter
         self._matcher = matcher
         self._references = references
+        self._turn = turn
 
     def write(self, unit: Unit, drafts: Sequence[Draft], *, last: bool) -> Done:
-        """Write what can be written. A row that names a record of its own type which is not there yet is put off, since it may
-        come later in the file; on the `last` pass it is refused."""
+        """Write what can be written. A row that names a record of its own type which is not there yet waits until the others
+        of the batch are written; if it is none of these it is put off, since it may come later in the file, and on the `last`
+        pass it is refused."""
         done = Done()
+        waiting: Sequence[Draft] = drafts
+        while True:
+            waiting, written = self._step(unit, waiting, done, last=False)
+            # A level of a group with each step: a pass for each would end before the deepest that the rules allow.
+            if not waiting or not written:
+                break
+        if last and waiting:
+            waiting, _ = self._step(unit, waiting, done, last=True)
+        for draft in waiting:
+            draft.values = {}
+            done.deferred.append(draft)
+        return done
+
+    def _step(self, unit: Unit, drafts: Sequence[Draft], done: Done, *, last: bool) -> tuple[Sequence[Draft], bool]:
+        """Write the rows whose names are all there: those that still wait, and whether any other was written."""
         for reference in self._references:
             self._resolve(unit, reference, drafts, last=last)
         ready: list[Draft] = []
+        waiting: list[Draft] = []
         for draft in drafts:
             if draft.faults:
                 self._reject(done, draft)
             elif draft.names:
-                draft.values = {}
-                done.deferred.append(draft)
+                waiting.append(draft)
             else:
                 ready.append(draft)
+        rejected = len(done.rejected)
         self._together(unit, ready, done)
-        return done
+        return waiting, len(done.rejected) - rejected < len(ready)
 
     def _resolve(self, unit: Unit, reference: Reference, drafts: Iterable[Draft], *, last: bool) -> None:
         asked: list[tuple[Draft, Name]] = []
@@ -143,6 +162,8 @@ class Batches:
         done: Done,
     ) -> None:
         for draft, key in zip(drafts, keys, strict=True):
+            if self._turn is not None:
+                self._turn()
             try:
                 found = self._existing(key, there)
                 if isinstance(unit, BufferedUnit):
@@ -177,14 +198,14 @@ class Batches:
         return found[0] if found else None
 
     def _buffered(self, unit: BufferedUnit, draft: Draft, found: Record | None) -> tuple[Outcome, Record]:
-        waiting, run = unit.waiting, unit.run
+        unit.begin_row()
         try:
             return self._one(unit, draft, found)
         except _ROWS_OWN:
-            if unit.run != run:
+            if unit.row_was_run:
                 # Part of this row is in the database with others: only a row by row run can take it back alone.
                 raise _Entangled from None
-            unit.forget_after(waiting)
+            unit.forget_row()
             raise
 
     def _one(self, unit: Unit, draft: Draft, found: Record | None) -> tuple[Outcome, Record]:

@@ -39,8 +39,9 @@ class BufferedUnit:
         self._written: set[str] = set()
         # By the tables they were read from, so that forgetting does not go through all of them.
         self._answers: dict[frozenset[str], dict[Hashable, Sequence[sa.Row[Any]]]] = {}
-        self.run = 0
-        """How many statements were run so far: what is run can't be taken back by forgetting."""
+        self._row_begins = 0
+        self.row_was_run = False
+        """Whether anything of the row that was begun last was run: that can't be taken back by forgetting."""
 
     @property
     def organisation_id(self) -> UUID | None:
@@ -58,20 +59,26 @@ class BufferedUnit:
     def waiting(self) -> int:
         return len(self._waiting)
 
-    def forget_after(self, waiting: int) -> None:
-        """Drop the rows that were given after the first `waiting` ones."""
-        del self._waiting[waiting:]
-        self._written = {table.name for table, _ in self._waiting}
+    def begin_row(self) -> None:
+        """A row of the file begins: what is given from here on is of that one."""
+        self._row_begins = len(self._waiting)
+        self.row_was_run = False
+
+    def forget_row(self) -> None:
+        """Drop what was given since the row began and still waits."""
+        self._forget_after(self._row_begins)
 
     def flush(self) -> None:
         """Run what waits, in the order in which each table was first named: a row that others refer to is given first."""
         waiting, self._waiting = self._waiting, []
         self._written = set()
+        # What was run of the rows before stays, whatever becomes of this one.
+        self.row_was_run = self.row_was_run or len(waiting) > self._row_begins
+        self._row_begins = 0
         by_table: dict[sa.Table, list[Mapping[str, Any]]] = {}
         for table, row in waiting:
             by_table.setdefault(table, []).append(row)
         for table, rows in by_table.items():
-            self.run += 1
             try:
                 self._unit.execute(row_insert(table), rows)
             except sa.exc.IntegrityError as error:
@@ -80,7 +87,7 @@ class BufferedUnit:
     def execute(self, statement: sa.Executable, parameters: Parameters | None = None) -> Any:
         self.flush()
         self._answers.clear()
-        self.run += 1
+        self.row_was_run = self.row_was_run or not isinstance(statement, sa.Select)
         return self._unit.execute(statement, parameters)
 
     def append(self, table: sa.Table, row: Mapping[str, Any], *, refused: Refused | None = None) -> None:
@@ -118,7 +125,7 @@ class BufferedUnit:
                 yield
                 self.flush()
         except BaseException:
-            self.forget_after(0)
+            self._forget_after(0)
             self._answers.clear()
             raise
 
@@ -127,6 +134,10 @@ class BufferedUnit:
 
     def on_commit(self, callback: Callable[[], None]) -> None:
         self._unit.on_commit(callback)
+
+    def _forget_after(self, waiting: int) -> None:
+        del self._waiting[waiting:]
+        self._written = {table.name for table, _ in self._waiting}
 
 
 def _tables_of(statement: sa.Executable) -> frozenset[str]:

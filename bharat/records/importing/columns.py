@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bharat.contracts.errors import FieldFault, Invalid
+from bharat.contracts.errors import MAX_FAULTS, FieldFault, Invalid
 from bharat.contracts.spelling import nearest
 from bharat.records.attributes import Attribute
 from bharat.records.importing.options import ImportOptions
@@ -15,6 +15,10 @@ from bharat.records.kinds import Kind
 CUSTOM = "custom."
 MAP_OR_IGNORE = "map the column to a field, or ignore it"
 """The end of what is told of a column that fills nothing."""
+_MOST_HINTS = 10
+"""How many of them say which name was probably meant: finding that takes time."""
+_MOST_NAMES = 10
+_LONGEST_NAME = 60
 REMARK = "#"
 """Columns whose names begin so are remarks: those of a file of rejected rows."""
 
@@ -77,7 +81,7 @@ class Targets:
         """Why `word` fills nothing, with the nearest name."""
         near = nearest(plain(word), self._targets)
         hint = f"did you mean {near}?" if near else f"it has {', '.join(self._names())}"
-        return f"{self._type} has no field {word!r}; {hint}"
+        return f"{self._type} has no field {word[:_LONGEST_NAME]!r}; {hint}"
 
     def _names(self) -> list[str]:
         return [name for name, target in self._targets.items() if target.writable and not target.derived]
@@ -113,10 +117,15 @@ def bind(header: Sequence[str], targets: Targets, options: ImportOptions) -> Pla
     skipped: list[str] = []
     for column in options.columns.keys() | options.ignore:
         if column not in header:
-            near = nearest(column, header)
-            hint = f"did you mean {near}?" if near else f"it has {', '.join(header)}"
-            faults.append(FieldFault(f"column {column}", f"the file has no column {column!r}; {hint}"))
+            near = nearest(column, header) if len(faults) < _MOST_HINTS else None
+            hint = f"did you mean {near[:_LONGEST_NAME]}?" if near else f"it has {_shown(header)}"
+            name = column[:_LONGEST_NAME]
+            faults.append(FieldFault(f"column {name}", f"the file has no column {name!r}; {hint}"))
+        if len(faults) >= MAX_FAULTS:
+            break
     for position, name in enumerate(header):
+        if len(faults) >= MAX_FAULTS:
+            break
         if name in options.ignore or name.startswith(REMARK):
             continue
         words = options.columns.get(name)
@@ -125,7 +134,7 @@ def bind(header: Sequence[str], targets: Targets, options: ImportOptions) -> Pla
             continue
         found = targets.get(name)
         if found is None:
-            faults.append(FieldFault(f"column {name}", f"{targets.unknown(name)}; {MAP_OR_IGNORE}"))
+            faults.append(FieldFault(f"column {name[:_LONGEST_NAME]}", f"{targets.unknown(name)}; {MAP_OR_IGNORE}"))
         elif not found.writable:
             skipped.append(name)
         else:
@@ -142,6 +151,12 @@ def bind(header: Sequence[str], targets: Targets, options: ImportOptions) -> Pla
         frozenset(targets.find(word, "create missing").name for word in options.create_missing),
         tuple(skipped),
     )
+
+
+def _shown(names: Sequence[str]) -> str:
+    """A few of the names, cut short: a header may have a megabyte, and a fault is told of each option that names none."""
+    more = ", …" if len(names) > _MOST_NAMES else ""
+    return ", ".join(name[:_LONGEST_NAME] for name in names[:_MOST_NAMES]) + more
 
 
 def plain(word: str) -> str:

@@ -85,8 +85,9 @@ class Importer:
         *,
         rejected: Callable[[Rejected], None],
         progress: Callable[[Counts], None] = lambda _: None,
+        turn: Callable[[], None] | None = None,
     ) -> Counts:
-        """Import the rows. `units` opens a unit of work for each batch.
+        """Import the rows. `units` opens a unit of work for each batch; `turn` is called before each row, to let others run.
 
         Raises `Invalid` when columns or options fit no field, before anything is written; `CsvError` when the file breaks
         off being CSV, `Forbidden`, `Unavailable`: batches written before stay."""
@@ -100,9 +101,9 @@ class Importer:
         key = plan.key or (("id",) if any(column.target.name == "id" for column in plan.columns) else ())
         self._check_key(plan, key)
         matcher = Matcher(resource, key, self._principal, visibility) if key else None
-        batches = Batches(self._records, self._principal, drafter, matcher, self._references(plan))
+        batches = Batches(self._records, self._principal, drafter, matcher, self._references(plan), turn)
         counts = Counts(skipped_columns=list(plan.skipped))
-        rows: Generator[Row] = self._counted(file, counts)
+        rows: Generator[Row] = self._counted(file, counts, turn)
         for number in range(1, MOST_PASSES + 1):
             last = number == MOST_PASSES
             with closing(rows):
@@ -144,9 +145,11 @@ class Importer:
             progress(counts)
         return later, moved
 
-    def _counted(self, file: CsvFile, counts: Counts) -> Generator[Row]:
+    def _counted(self, file: CsvFile, counts: Counts, turn: Callable[[], None] | None) -> Generator[Row]:
         most = self._options.max_rows
         for row in file:
+            if turn is not None:
+                turn()
             counts.rows += 1
             if most is not None and counts.rows > most:
                 raise TooLarge(f"The file has more than {most} rows; split it, or import it with `bharat import`.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import unquote_to_bytes
 
-from bharat.contracts.errors import FieldFault, Malformed
+from bharat.contracts.errors import MAX_FAULTS, FieldFault, Malformed
 from bharat.contracts.route import Parameter
 from bharat.contracts.spelling import hint
 from bharat.records.importing.options import ImportOptions
@@ -48,6 +48,8 @@ PARAMETERS = (
         name="dry_run", schema={"type": "boolean"}, description="Do everything, tell what would happen, change nothing."
     ),
 )
+MAX_OPTIONS = 1000
+"""Parameters of one import: a file has at most 500 columns."""
 _NAMES = frozenset(parameter.name for parameter in PARAMETERS)
 _ONCE = frozenset({"currency", "date_format", "encoding", "delimiter", "dry_run"})
 
@@ -87,7 +89,10 @@ def options_of(raw_query: str, *, max_rows: int) -> ImportOptions:
 def _given(raw: str) -> Mapping[str, Sequence[str]]:
     found: dict[str, list[str]] = {}
     faults: list[FieldFault] = []
-    for part in raw.split("&"):
+    for number, part in enumerate(raw.split("&")):
+        if number >= MAX_OPTIONS or len(faults) >= MAX_FAULTS:
+            faults.append(FieldFault("?", f"must be at most {MAX_OPTIONS} parameters"))
+            break
         if not part:
             continue
         name, _, value = part.partition("=")
@@ -101,7 +106,7 @@ def _given(raw: str) -> Mapping[str, Sequence[str]]:
             faults.append(FieldFault(f"?{key[:60]}", f"unknown parameter{hint(key, _NAMES)}"))
         elif key in _ONCE and key in found:
             faults.append(FieldFault(f"?{key}", "given more than once"))
-        elif not text.strip():
+        elif not (text if key == "delimiter" else text.strip()):  # a tab is one, and nothing else than space
             faults.append(FieldFault(f"?{key}", "must not be empty"))
         else:
             found.setdefault(key, []).append(text)

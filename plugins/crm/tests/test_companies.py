@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from bharat.records.lookups import Lookups
 from bharat_crm import company_rules
@@ -44,6 +45,39 @@ def test_a_group_has_a_deepest_level(desk: Desk) -> None:
         above = desk.create("companies", name=f"Level {level}", parent_id=above["id"])
     answer = desk.admin.post("/api/v1/companies", {"name": "One too deep", "parent_id": above["id"]})
     assert answer.status_code == 422
+
+
+def chain(desk: Desk, name: str, levels: int) -> list[dict[str, Any]]:
+    found = [desk.create("companies", name=f"{name} 0")]
+    for level in range(1, levels):
+        found.append(desk.create("companies", name=f"{name} {level}", parent_id=found[-1]["id"]))
+    return found
+
+
+def test_a_group_is_moved_only_where_all_of_it_has_room(desk: Desk) -> None:
+    """Those at the bottom of the group get the levels above its new parent too."""
+    upper, lower = chain(desk, "Upper", 30), chain(desk, "Lower", DEEPEST + 1 - 30 + 1)
+    assert put_under(desk, lower[0], upper[-1]) == (422, ["/parent_id"])
+    assert put_under(desk, lower[0], upper[-2]) == (200, [])
+    assert put_under(desk, lower[0], upper[-1]) == (422, ["/parent_id"])
+    # Its lower part alone has room there.
+    assert put_under(desk, lower[1], upper[-1]) == (200, [])
+
+
+def test_the_levels_above_are_read_at_once(desk: Desk) -> None:
+    bottom = chain(desk, "Upper", 20)[-1]
+    seen = []
+    engine = desk.site.app.database.engine
+
+    def note(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        seen.append(statement)
+
+    sa.event.listen(engine, "before_cursor_execute", note)
+    try:
+        desk.create("companies", name="Last", parent_id=bottom["id"])
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", note)
+    assert len(seen) < 20
 
 
 def moves_that_close_a_ring(desk: Desk, version: int | str) -> list[int]:

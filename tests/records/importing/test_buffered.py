@@ -67,11 +67,32 @@ def test_a_change_sees_the_rows_that_wait(buffered: BufferedUnit) -> None:
 
 def test_rows_that_are_forgotten_are_not_written(buffered: BufferedUnit) -> None:
     add(buffered, "North")
-    kept = buffered.waiting
+    buffered.begin_row()
     add(buffered, "South")
-    buffered.forget_after(kept)
+    buffered.forget_row()
     buffered.flush()
     assert [row.name for row in buffered.rows(_NAMES)] == ["North"]
+
+
+def test_a_row_can_be_forgotten_though_those_before_it_were_run(buffered: BufferedUnit) -> None:
+    add(buffered, "North")
+    buffered.begin_row()
+    assert [row.name for row in buffered.rows(_NAMES)] == ["North"]
+    add(buffered, "South")
+    assert not buffered.row_was_run
+    buffered.forget_row()
+    buffered.flush()
+    assert [row.name for row in buffered.rows(_NAMES)] == ["North"]
+
+
+def test_a_row_that_was_run_itself_is_known(buffered: BufferedUnit) -> None:
+    buffered.begin_row()
+    add(buffered, "North")
+    buffered.rows(_NAMES)
+    assert buffered.row_was_run
+    buffered.begin_row()
+    buffered.execute(teams.update().values(region="up"))
+    assert buffered.row_was_run
 
 
 def test_a_refused_row_shows_when_the_rows_are_run(buffered: BufferedUnit, unit: Unit) -> None:

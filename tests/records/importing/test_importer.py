@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from bharat.accounts.tables import teams, users
 from bharat.contracts.database import Unit
-from bharat.contracts.errors import Forbidden, Invalid, TooLarge
+from bharat.contracts.errors import MAX_FAULTS, Forbidden, Invalid, TooLarge
 from bharat.contracts.principal import SYSTEM, Principal
 from bharat.data import BharatDatabase
 from bharat.data.audit import audit_entries
@@ -23,6 +23,7 @@ from bharat.records import Kit
 from bharat.records.custom_fields import custom_fields
 from bharat.records.importing import Counts, CsvFile, Importer, ImportOptions, Rejected, references
 from bharat.records.importing.buffered import BufferedUnit
+from bharat.records.importing.importer import MOST_PASSES
 from bharat.work.tables import events
 from tests.records.conftest import Actions
 from tests.records.sample import People
@@ -117,6 +118,19 @@ def test_columns_and_options_that_fit_nothing_are_refused_before_anything_is_wri
     with pytest.raises(Invalid, match=message):
         desk.run("company", f"{header}\n{','.join('x' for _ in header.split(','))}\n", **options)
     assert desk.rows("company", "name") == []
+
+
+def test_the_faults_of_a_wide_header_and_many_options_stay_short(desk: Desk) -> None:
+    header = ",".join(f"{number}{'x' * 1000}" for number in range(500))
+    options: dict[str, Any] = {"ignore": frozenset(f"{number}{'y' * 1000}" for number in range(900))}
+    with pytest.raises(Invalid) as refused:
+        desk.run("company", f"{header}\n", **options)
+    assert len(refused.value.faults) == MAX_FAULTS
+    assert max(len(fault.path) + len(fault.detail) for fault in refused.value.faults) < 1000
+    with pytest.raises(Invalid) as refused:
+        desk.run("company", f"{header}\n")
+    assert len(refused.value.faults) == MAX_FAULTS
+    assert max(len(fault.path) + len(fault.detail) for fault in refused.value.faults) < 1000
 
 
 def test_what_bharat_sets_itself_is_passed_over(desk: Desk) -> None:
@@ -223,6 +237,14 @@ def test_a_row_may_name_one_that_comes_later(desk: Desk, batch: int) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("batch", [200, 7])
+def test_a_group_may_be_as_deep_as_it_is_in_a_file_in_order(desk: Desk, batch: int) -> None:
+    """Deeper than there are passes through the file."""
+    rows = [f"C{number},{f'C{number - 1}' if number else ''}\n" for number in range(2 * MOST_PASSES)]
+    counts, faults = desk.run("company", f"name,parent\n{''.join(rows)}", batch=batch)
+    assert (counted(counts), faults) == ({"created": 2 * MOST_PASSES}, [])
+
+
 def test_rows_that_wait_for_each_other_are_rejected(desk: Desk) -> None:
     counts, faults = desk.run("company", "name,parent\nHen,Egg\nEgg,Hen\nFree,\n")
     assert counted(counts) == {"created": 1, "rejected": 2}
@@ -319,10 +341,31 @@ def test_a_row_refused_after_it_was_written_leaves_nothing_behind(
 
 
 def test_that_test_notices_a_row_that_is_not_taken_back(desk: Desk, kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The protected line is `unit.forget_after(waiting)` in `bharat.records.importing.batch`."""
-    monkeypatch.setattr(BufferedUnit, "forget_after", lambda self, waiting: None)
+    """The protected line is `unit.forget_row()` in `bharat.records.importing.batch`."""
+    monkeypatch.setattr(BufferedUnit, "forget_row", lambda self: None)
     with pytest.raises(AssertionError):
         test_a_row_refused_after_it_was_written_leaves_nothing_behind(desk, kit, monkeypatch)
+
+
+def test_a_row_that_is_refused_before_it_is_written_leaves_the_others_together(
+    desk: Desk, kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rule that reads the records runs those of the rows before; they need not be written a second time, one by one."""
+    writer, table = kit.records("company").writer, kit.table("company")
+    whole = writer.create
+    written: list[str] = []
+
+    def refuse_early(unit: Unit, principal: Principal | None, body: Any, **more: Any) -> Any:
+        written.append(body["name"])
+        assert unit.scalar(sa.select(sa.func.count()).select_from(table)) == written.index(body["name"])
+        if body["name"] == "Bad":
+            raise Invalid("too early")
+        return whole(unit, principal, body, **more)
+
+    monkeypatch.setattr(writer, "create", refuse_early)
+    counts, faults = desk.run("company", "name\nAcme\nBeta\nBad\n")
+    assert (counted(counts), faults) == ({"created": 2, "rejected": 1}, [(4, "", "too early")])
+    assert written == ["Acme", "Beta", "Bad"]
 
 
 def test_custom_fields_are_imported(desk: Desk, people: People) -> None:

@@ -19,7 +19,7 @@ _STAGE = (
     .where(stages.c.id == sa.bindparam("stage", type_=sa.Uuid))
     .with_for_update(read=True)
 )
-_FIRST_STAGE = (
+_FIRST_OPEN = (
     sa.select(stages.c.id, stages.c.pipeline_id, stages.c.outcome)
     .where(
         stages.c.pipeline_id == sa.bindparam("pipeline", type_=sa.Uuid),
@@ -29,6 +29,8 @@ _FIRST_STAGE = (
     .order_by(stages.c.position, stages.c.id)
     .limit(1)
 )
+# The lock keeps it from its deletion too: nobody named this stage, so `Lookups` has not held it.
+_FIRST_STAGE = _FIRST_OPEN.with_for_update(read=True)
 _DEFAULT_PIPELINE = (
     sa.select(pipelines.c.id)
     .where(pipelines.c.deleted_at.is_(None))
@@ -96,7 +98,10 @@ def _first_stage(change: Change, pipeline_id: UUID | None) -> sa.Row[Any]:
     chosen = pipeline_id or change.unit.scalar(_DEFAULT_PIPELINE)
     if chosen is None:
         _refuse("pipeline_id", "There is no pipeline yet: make one with its stages, or run `bharat pipeline init`.")
-    stage = change.unit.row(_FIRST_STAGE, {"pipeline": chosen})
+    # On PostgreSQL a stage that was being deleted or closed when it was chosen is waited for and then passed over: nothing
+    # comes out, though another may be open. `execute`, because an import answers the same read from memory.
+    wanted = {"pipeline": chosen}
+    stage = change.unit.row(_FIRST_STAGE, wanted) or change.unit.execute(_FIRST_STAGE, wanted).first()
     if stage is None:
         _refuse("pipeline_id", "The pipeline has no open stage: add one, or name the stage.")
     return stage

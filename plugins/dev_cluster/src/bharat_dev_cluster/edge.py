@@ -36,6 +36,8 @@ http {{
     upstream bharat {{
 {upstream}
         keepalive 32;
+        # Shorter than a server keeps an idle connection (20 s), so that no request meets its end.
+        keepalive_timeout 15s;
     }}
 
     server {{
