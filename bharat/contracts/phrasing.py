@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
-from bharat.contracts.spelling import Hints
+from bharat.contracts.spelling import Hints, hint
 
 TOLD = "told"
 """The key of `msgspec.Meta.extra` under which a type says what its values must be: `must be an e-mail address …`."""
