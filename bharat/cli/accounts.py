@@ -132,7 +132,7 @@ def user_list(runtime: Runtime, *, org: str | None, as_json: bool) -> None:
 @_as_json
 @pass_runtime
 def user_disable(runtime: Runtime, *, who: str, org: str | None, as_json: bool) -> None:
-    """End a user's sessions and keys at once and let it log in no more. `user enable` takes it back."""
+    """End a user's sessions and keys for good and let it log in no more, at once. `user enable` lets it log in again."""
     _change(runtime, who, org, as_json, {"active": False}, "disabled")
 
 
