@@ -24,7 +24,8 @@ def begin(connection: sa.Connection, organisation_id: UUID | None, patience: tim
     """Begin for an organisation, or for the platform (`None`), on a connection in autocommit; the time on the database's
     clock. No statement waits for a lock longer than `patience`; by default only the statement's own time-out ends it."""
     message = _MESSAGE.format(
-        organisation="" if organisation_id is None else organisation_id,
+        # Its digits alone: what is no UUID has none, and must not get into the message.
+        organisation="" if organisation_id is None else organisation_id.hex,
         platform="on" if organisation_id is None else "",
         # Zero would be no limit.
         patience="" if patience is None else f"SET LOCAL lock_timeout = {max(1, int(patience / _MILLISECOND))}; ",

@@ -323,3 +323,10 @@ def test_a_stopped_server_is_unavailable_and_all_goes_on_after_its_start(
         with database.write(organisation, SYSTEM) as unit:
             assert unit.scalar(NAMES) == "acme"
         database.close()
+
+
+def test_what_is_no_id_gets_into_no_message(database: BharatDatabase) -> None:
+    """The protected line writes `organisation_id.hex` into the message that begins a unit."""
+    anything: Any = "'; SELECT pg_sleep(60); --"
+    with pytest.raises(AttributeError, match="hex"), database.write(anything, SYSTEM):
+        pass
