@@ -2,4 +2,9 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["bharat.testing.plugin", "tests.fixtures.databases", "tests.fixtures.application"]
+pytest_plugins = [
+    "bharat.testing.plugin",
+    "tests.fixtures.databases",
+    "tests.fixtures.application",
+    "tests.fixtures.signals",
+]

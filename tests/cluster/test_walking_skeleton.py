@@ -153,6 +153,7 @@ class TestTheCluster:
 
 
 THE_DIFFERENCE = {
+    "home",
     "mode",
     "secret_key",
     "plugins",
