@@ -22,7 +22,7 @@ from bharat.accounts.keys import live_keys, revoke_key
 from bharat.accounts.permissions import Permissions
 from bharat.app import Bharat, load_plugins
 from bharat.contracts.principal import Visibility
-from bharat.data import statements, tenancy
+from bharat.data import appending, statements, tenancy
 from bharat.data.engine import create_engine
 from bharat.data.tables import tenancy_of
 from bharat.local.signed_urls import SignedUrls
@@ -278,6 +278,7 @@ def no_code_scoping(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
 def _forget_statements() -> None:
     for known in (tenancy._known, tenancy._scopes, statements._known, statements._guards):
         known.clear()
+    appending._combined.cache_clear()
 
 
 @pytest.fixture
