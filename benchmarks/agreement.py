@@ -24,7 +24,7 @@ HEADERS = (
 )  # fmt: skip
 _OWN = {
     "id", "at", "created_at", "updated_at", "occurred_at", "request_id", "subject_id", "expires_at", "key", "fingerprint",
-    "number", "published_at",
+    "number", "published_at", "written",
 }  # fmt: skip
 
 

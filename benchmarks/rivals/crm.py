@@ -91,7 +91,8 @@ custom_fields = table(
 )  # fmt: skip
 idempotency = table(
     "idempotency_keys", ("organisation_id", "user_id", "key"), organisation_id=sa.Uuid, user_id=sa.Uuid, key=sa.String,
-    fingerprint=sa.LargeBinary, expires_at=Utc, status=sa.Integer, headers=DOCUMENT, body=sa.LargeBinary,
+    fingerprint=sa.LargeBinary, expires_at=Utc, status=sa.Integer, headers=DOCUMENT, content_type=sa.String,
+    body=sa.LargeBinary,
 )  # fmt: skip
 
 
@@ -368,7 +369,7 @@ def remembered(found: Any, fingerprint: bytes) -> Remembered | None:
 def kept_of(caller: Caller, key: str, fingerprint: bytes, answer: Remembered, at: datetime) -> Row:
     return {
         "organisation_id": caller.org, "user_id": caller.user, "key": key, "fingerprint": fingerprint,
-        "expires_at": at + timedelta(hours=24), **answer._asdict(),
+        "expires_at": at + timedelta(hours=24), "content_type": "application/json", **answer._asdict(),
     }  # fmt: skip
 
 

@@ -136,6 +136,7 @@ class IdempotencyKey(models.Model):
     expires_at = models.DateTimeField()
     status = models.IntegerField()
     headers = models.JSONField()
+    content_type = models.CharField(max_length=255, null=True)
     body = models.BinaryField()
 
     class Meta:
