@@ -42,10 +42,11 @@ run: $(RUN_STAMP)
 	fi
 	@$(if $(PORT),BHARAT_SERVER__PORT='$(PORT)') exec $(BIN)/bharat dev $(if $(RELOAD),--reload)
 
+# All of them are shared out among the processors; a few, as who works on them asks for, run in one process.
 test: $(DEV_STAMP)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),--numprocesses auto --dist worksteal)
 
-check: $(DEV_STAMP)
+check: $(DEV_STAMP) $(BENCH_STAMP)
 	@scripts/check
 
 bench: $(DEV_STAMP) $(BENCH_STAMP)

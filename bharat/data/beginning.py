@@ -1,4 +1,5 @@
-"""How a transaction begins on PostgreSQL: one message begins it, says for whom, and asks the time."""
+"""How a transaction begins. On PostgreSQL one message begins it, says for whom, and asks the time; on SQLite there is one writer,
+and it begins as that."""
 
 from __future__ import annotations
 
@@ -32,6 +33,12 @@ def begin(connection: sa.Connection, organisation_id: UUID | None, patience: tim
     )
     at: datetime = connection.exec_driver_sql(message, execution_options=_AS_IT_IS).one()[2]
     return at.astimezone(UTC)
+
+
+def begin_alone(connection: sa.Connection) -> None:
+    """Begin as SQLite's only writer, or fail because another is. A transaction that began by reading could not write later, when
+    somebody else did meanwhile (sqlite.org/isolation.html)."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def run_as_it_is(cursor: Any, message: str, context: Any) -> bool:

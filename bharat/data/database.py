@@ -20,7 +20,7 @@ from bharat.contracts.database import Parameters, Refused
 from bharat.contracts.errors import Unavailable
 from bharat.contracts.principal import Actor
 from bharat.data.appending import Appended, reason, statements
-from bharat.data.beginning import begin
+from bharat.data.beginning import begin, begin_alone
 from bharat.data.clock import OffsetClock
 from bharat.data.engine import EngineOptions, create_engine
 from bharat.data.statements import bind, for_reading
@@ -104,11 +104,13 @@ class BharatDatabase:
         return self.after(timedelta(0))
 
     def after(self, delay: timedelta) -> sa.ColumnElement[datetime]:
-        # The parameter is evaluated at each execution, so that a statement prepared once does not stand still in time.
+        # The parameter is evaluated at each execution, so that a statement prepared once does not stand still in time. It holds
+        # the clock alone: what is remembered of a statement would otherwise keep this database, and all that uses it, for ever.
+        clock = self.clock
         if self.dialect == "sqlite":
             # One machine, one clock: the process's clock is the database's.
-            return sa.bindparam(None, callable_=lambda: self.clock.now() + delay, type_=Instant, unique=True)
-        shift = sa.bindparam(None, callable_=lambda: self.clock.offset + delay, type_=sa.Interval, unique=True)
+            return sa.bindparam(None, callable_=lambda: clock.now() + delay, type_=Instant, unique=True)
+        shift = sa.bindparam(None, callable_=lambda: clock.offset + delay, type_=sa.Interval, unique=True)
         return sa.type_coerce(sa.func.statement_timestamp(type_=Instant) + shift, Instant)
 
     def close(self) -> None:
@@ -145,19 +147,17 @@ class BharatDatabase:
         if not self._writer.acquire(timeout=seconds):
             raise Unavailable(_BUSY)
         try:
-            with _translated(), self.engine.connect() as connection:
-                writing = connection.execution_options(bharat_write=True)
+            with _translated(), self.engine.connect() as connection, connection.begin():
                 # Workers are other processes: wait for their commit with short sleeps, which let the loop run on.
                 while True:
                     try:
-                        transaction = writing.begin()
+                        begin_alone(connection)
                         break
                     except sa.exc.OperationalError as error:
                         if not _is_busy(error) or time.monotonic() > deadline:
                             raise
                         time.sleep(0.005 + random.random() * 0.02)
-                with transaction:
-                    yield writing, self.clock.now()
+                yield connection, self.clock.now()
         finally:
             self._writer.release()
 

@@ -67,7 +67,8 @@ _DOCUMENTS: Mapping[str, Any] = {"json_serializer": _written, "json_deserializer
 def create_engine(options: EngineOptions, *, autocommit: bool = False) -> sa.Engine:
     """An engine whose connections are ready for Bharat. Nothing is opened yet.
 
-    With `autocommit` PostgreSQL's connections, too, begin a transaction only where BEGIN is said; SQLite's always do so."""
+    With `autocommit` PostgreSQL's connections, too, begin a transaction only where BEGIN is said (`bharat.data.beginning`);
+    SQLite's always do so."""
     url = parse_url(options.url)
     if url.get_backend_name() == "sqlite":
         return _sqlite(url, options)
@@ -118,11 +119,6 @@ def _sqlite(url: sa.URL, options: EngineOptions) -> sa.Engine:
         # Several processes may open a new file at once, so only after WAL is on does a busy file give way at once.
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=50"):
             connection.execute(f"PRAGMA {pragma}")
-
-    @sa.event.listens_for(engine, "begin")
-    def begin(connection: sa.Connection) -> None:
-        if connection.get_execution_options().get("bharat_write"):
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     _engines.add(engine)
     return engine

@@ -31,7 +31,8 @@ from bharat.contracts.storage import (
     StoredFile,
     validate_key,
 )
-from bharat.local.folder_format import YIELD_EVERY, FileChunks, describe, give_way, trailer
+from bharat.data.turns import give_way
+from bharat.local.folder_format import YIELD_EVERY, FileChunks, describe, trailer
 from bharat.local.options import FolderOptions
 from bharat.local.signed_urls import SignedUrls
 

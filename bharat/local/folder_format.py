@@ -10,21 +10,16 @@ from __future__ import annotations
 import json
 import os
 import stat
-import time
 from datetime import datetime
 
 from bharat.contracts.storage import CHUNK_SIZE, StorageUnavailable, StoredFile
+from bharat.data.turns import give_way
 
 _MAGIC = b"BHARAT1\n"
 _TAIL = 4 + len(_MAGIC)
 _LONGEST = 1024 * 1024
 YIELD_EVERY = 8
 """Chunks after which other greenlets get a turn: reading and writing a local file never yields by itself."""
-
-
-def give_way() -> None:
-    """Let other threads and greenlets run."""
-    time.sleep(0)
 
 
 def trailer(file: StoredFile) -> bytes:

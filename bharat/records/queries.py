@@ -30,7 +30,7 @@ from bharat.records.paging import Order, Part
 from bharat.records.resource import Resource
 from bharat.records.selection import Selection
 from bharat.records.tables import SEARCH_TEXT
-from bharat.records.turns import give_way
+from bharat.data.turns import give_way
 
 Record = dict[str, Any]
 """A record as stored values by name: UUID, datetime, date, Decimal, str, int, bool, and the document of custom fields."""

@@ -17,7 +17,7 @@ from bharat.records.importing.answers import ImportResult, result_of
 from bharat.records.importing.query import PARAMETERS, options_of
 from bharat.records.kit import Kit
 from bharat.records.selection import Grammar
-from bharat.records.turns import give_way
+from bharat.data.turns import give_way
 
 CSV = "text/csv"
 MAX_BYTES = 5 * 1024 * 1024

@@ -83,7 +83,7 @@ def decode_query(type_: type[msgspec.Struct] | None, raw: str) -> Any:
         raise Malformed("Some query parameters can't be accepted.", faults=faults) from None
 
 
-@functools.cache
+@functools.lru_cache(maxsize=512)
 def _spellings(type_: type[msgspec.Struct]) -> Mapping[str, frozenset[type]]:
     """The kinds of values that each parameter takes. msgspec's own reading of text would take `null` for an absent value and
     a number for a date."""

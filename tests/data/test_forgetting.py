@@ -44,7 +44,7 @@ def test_a_read_is_forgotten(database: BharatDatabase, organisation_id: UUID, fo
     before = kept()
     for _ in range(5):
         reader.rows(FORMS[form]())
-    assert kept() == before
+    assert kept() <= before
 
 
 @pytest.mark.parametrize("form", CHANGES)
@@ -57,7 +57,7 @@ def test_a_change_is_forgotten(owner_database: BharatDatabase, organisation_id: 
         del unit
         if number == 0:
             before = kept()
-    assert kept() == before
+    assert kept() <= before
 
 
 def test_without_dropping_the_origin_changes_are_kept(

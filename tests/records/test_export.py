@@ -168,7 +168,7 @@ def test_a_turn_is_one_for_greenlets_too() -> None:
     script = (
         "from gevent import monkey; monkey.patch_all()\n"
         "import gevent\n"
-        "from bharat.records.turns import give_way\n"
+        "from bharat.data.turns import give_way\n"
         "ran = []\n"
         "gevent.spawn(ran.append, 1)\n"
         "give_way()\n"

@@ -19,6 +19,7 @@ from alembic.util.exc import CommandError
 
 from bharat.contracts.errors import BharatError
 from bharat.contracts.migration import Migrations
+from bharat.data.beginning import begin_alone
 from bharat.data.engine import EngineOptions, create_engine
 from bharat.data.role import grant_to_application
 from bharat.data.schema import Schema
@@ -145,7 +146,8 @@ class Migrator:
             connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
             connection.commit()
             try:
-                with connection.execution_options(bharat_write=True).begin():
+                with connection.begin():
+                    begin_alone(connection)
                     yield
                     broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
                     if broken is not None:
