@@ -77,14 +77,15 @@ class Kind:
 
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
-_LINE = r"[^\x00-\x1f\x7f]"
-_LINES = r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+_CONTROLS = r"\x00-\x1f\x7f"
+_CONTROLS_BUT_LINES = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f"
 # The controls of Latin 1 are named because dialects of regular expressions differ in which of them are space.
 _FORMATS = {
     "email": r"[^\s@\x00-\x20\x7f-\xa0]+@[^\s@\x00-\x20\x7f-\xa0]+",
     "url": r"https?://[^\s\x00-\x20\x7f-\xa0]+",
     "phone": r"[+(]?[0-9][0-9 ()./x-]{1,38}",
 }
+_SHORTEST = {"email": 3, "url": 8, "phone": 2}
 _FORMS_TOLD = {
     "email": "must be an e-mail address like asha@acme.example",
     "url": "must be a link that begins with http:// or https://, without spaces",
@@ -109,10 +110,11 @@ class TextKind(Kind):
         self.max_length = max_length
         if multiline:
             self.ops = ()
+        controls = _CONTROLS_BUT_LINES if multiline else _CONTROLS
         if format == "plain":
-            # A lookahead, so that a hostile text takes linear time.
-            some = r"(?=[\s\S]*\S)" if required else ""
-            pattern = f"^{some}{_LINES if multiline else _LINE}*{END}"
+            # Space, the first character that is none, and the rest: told apart so that a hostile text takes linear time.
+            some = rf"[^\S{controls}]*[^\s{controls}]" if required else ""
+            pattern = f"^{some}[^{controls}]*{END}"
         else:
             pattern = f"^{_FORMATS[format]}{END}" if required else f"^(?:{_FORMATS[format]})?{END}"
         shortest = 1 if required else None
@@ -121,9 +123,14 @@ class TextKind(Kind):
         self.wire = Annotated[
             str, Meta(max_length=max_length, pattern=pattern, min_length=shortest, extra={TOLD: told})
         ]
-        some = r"(?=[\s\S]*[^\s\x00-\x20\x7f-\xa0])"
-        form = f"{some}{_LINES if multiline else _LINE}*" if format == "plain" else _FORMATS[format]
-        self.schema = {"type": "string", "minLength": 1, "maxLength": max_length, "pattern": f"^{form}{END}"}
+        some = rf"(?:[^\S{controls}\x7f-\xa0]|[\x80-\xa0])*[^\s\x00-\x20\x7f-\xa0]"
+        form = f"{some}[^{controls}]*" if format == "plain" else _FORMATS[format]
+        self.schema = {
+            "type": "string",
+            "minLength": _SHORTEST.get(format, 1),
+            "maxLength": max_length,
+            "pattern": f"^{form}{END}",
+        }
 
     def column_type(self) -> sa.types.TypeEngine[Any]:
         return sa.String(self.max_length)

@@ -270,7 +270,7 @@ class World:
 
     def fingerprint(self) -> tuple[Any, ...]:
         """What is stored: equal means that nothing was written."""
-        return self._stored.now(self.organisations.values())
+        return self._stored.now()
 
     def __post_init__(self) -> None:
         _fill(self)

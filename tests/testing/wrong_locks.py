@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from datetime import timedelta
 from typing import ClassVar
@@ -109,6 +110,7 @@ class TestIssuesTheFenceBeforeItHoldsTheLock(Wrong):
             lease = None
             if self.table.answers:
                 fence = self.fences.issue(name)
+                time.sleep(random.random() / 50)  # others come in between
                 lease = super().acquire(name, ttl=ttl, wait=wait)
             return Lease(name, lease.owner, fence, ttl) if lease else None
 
