@@ -21,6 +21,7 @@ from bharat.contracts.database import Database, Reader, Unit
 from bharat.contracts.errors import Forbidden
 from bharat.contracts.principal import Principal, Visibility
 from bharat.data.row_locks import Lock, locked
+from bharat.data.turns import give_way
 from bharat.records.attributes import Attribute
 from bharat.records.conditions import OPEN_RANGES, Condition, contains, like_word
 from bharat.records.cursors import Cursors
@@ -30,7 +31,6 @@ from bharat.records.paging import Order, Part
 from bharat.records.resource import Resource
 from bharat.records.selection import Selection
 from bharat.records.tables import SEARCH_TEXT
-from bharat.data.turns import give_way
 
 Record = dict[str, Any]
 """A record as stored values by name: UUID, datetime, date, Decimal, str, int, bool, and the document of custom fields."""

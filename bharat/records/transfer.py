@@ -10,6 +10,7 @@ from typing import IO
 
 from bharat.contracts.database import Unit
 from bharat.contracts.route import Needs, Request, Response, Route, Stream
+from bharat.data.turns import give_way
 from bharat.records.collection import Records
 from bharat.records.export import export_selected
 from bharat.records.importing import Counts, CsvFile, Importer, ImportOptions, Rejected
@@ -17,7 +18,6 @@ from bharat.records.importing.answers import ImportResult, result_of
 from bharat.records.importing.query import PARAMETERS, options_of
 from bharat.records.kit import Kit
 from bharat.records.selection import Grammar
-from bharat.data.turns import give_way
 
 CSV = "text/csv"
 MAX_BYTES = 5 * 1024 * 1024
