@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
+
+_KEY = re.compile(r"[!-~]{1,250}")
+_SHORTEST = timedelta(milliseconds=1)
+
+
+def validate_cache_key(key: str) -> None:
+    """Raise `ValueError` unless `key` is 1 to 250 printable ASCII characters without spaces."""
+    if not _KEY.fullmatch(key):
+        raise ValueError(f"{key[:80]!r} is not a cache key: use 1 to 250 printable ASCII characters without spaces")
+
+
+def validate_cache_ttl(ttl: timedelta) -> None:
+    """Raise `ValueError` for a TTL under 1 ms."""
+    if ttl < _SHORTEST:
+        raise ValueError(f"a cache entry can't live for {ttl}: the least is 1 ms")
 
 
 class Cache(Protocol):

@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
 from bharat.contracts.errors import BharatError
+
+_KEY = re.compile(r"[!-~]{1,250}")
+
+
+def validate_limit_key(key: str) -> None:
+    """Raise `ValueError` unless `key` is 1 to 250 printable ASCII characters without spaces."""
+    if not _KEY.fullmatch(key):
+        raise ValueError(f"{key[:80]!r} is not a limit's key: use 1 to 250 printable ASCII characters without spaces")
+
+
+def validate_hits(limit: int, window: timedelta | None = None) -> None:
+    """Raise `ValueError` for a limit that allows nothing."""
+    if limit < 1 or (window is not None and window <= timedelta(0)):
+        raise ValueError(
+            f"a limit of {limit}{'' if window is None else f' within {window}'} allows nothing: it must be positive"
+        )
+
+
+def validate_take(capacity: int, per_second: float, amount: int) -> None:
+    """Raise `ValueError` for a bucket that could never give `amount`."""
+    if amount > capacity:
+        raise ValueError(f"{amount} can never be taken from a bucket that holds {capacity}")
+    if amount < 1 or not per_second > 0:
+        raise ValueError(f"taking {amount} from a bucket refilled at {per_second}/s: both must be positive")
 
 
 class LimitsUnavailable(BharatError):

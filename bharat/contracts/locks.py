@@ -16,6 +16,10 @@ class LeaseLost(BharatError):
     """The lease expired or belongs to another owner: stop the work it protected."""
 
 
+class LeaseUncertain(LeaseLost):
+    """The store does not answer, so whether the lease is still held is unknown. It may be renewed later, within its TTL."""
+
+
 def validate_lock(name: str, ttl: timedelta) -> None:
     """Raise `ValueError` unless `name` is 1 to 200 of `A-Z a-z 0-9 . _ : / -` and `ttl` is 100 ms to 1 day."""
     if not _NAME.fullmatch(name):
@@ -39,7 +43,7 @@ class Locks(Protocol):
 
     **A lease limits contention; it does not guarantee exclusion.** A holder may be paused past its TTL and wake up
     believing it still holds the lock. The guarantee is the fence, checked where the write happens (refuse a token
-    lower than the highest seen), or a unique constraint."""
+    lower than the newest: `Fences.guard`), or a unique constraint."""
 
     def acquire(self, name: str, *, ttl: timedelta, wait: timedelta = timedelta(0)) -> Lease | None:
         """Take the lock for `ttl`, waiting at most `wait`; `None` when it is held by another, or the backend does not
@@ -49,7 +53,8 @@ class Locks(Protocol):
         ...
 
     def renew(self, lease: Lease) -> None:
-        """Extend to a full TTL from now. Raises `LeaseLost` when it is no longer the owner's or can't be known to be."""
+        """Extend to a full TTL from now. Raises `LeaseLost` when it is no longer the owner's, `LeaseUncertain` when the store does
+        not answer."""
         ...
 
     def release(self, lease: Lease) -> bool:

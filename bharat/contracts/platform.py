@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from bharat.contracts.database import Database
+from bharat.contracts.database import Database, Unit
+from bharat.contracts.locks import Lease
 
 
 class Clock(Protocol):
@@ -28,6 +29,14 @@ class Fences(Protocol):
         """The next token for the lock `name`: strictly greater than every one issued before, across processes,
         restarts and lost lock stores. Raises `Unavailable` when the database does not answer, or stays busy for longer than
         `wait`."""
+        ...
+
+    def guard(self, unit: Unit, lease: Lease) -> None:
+        """Let the unit write only while `lease` is the newest of its name: call it before the first write that the lock protects.
+
+        Raises `LeaseLost` when a later token was issued, however the holder was delayed and whatever the lock store lost; let it
+        leave the unit, which rolls back. Nobody is issued a later token before the unit ends. A lease that has been held for a month
+        is taken for lost."""
         ...
 
 

@@ -1,7 +1,8 @@
-"""The issuer of fencing tokens: counters in the database, so that they outlive every lock store.
+"""The issuer of fencing tokens, and the guard that holds writes to them: both in the database, so that they outlive every lock store.
 
 A name's tokens must rise for ever, so a counter of its own could never be forgotten, and names may hold ids. So names share a fixed
-number of counters: those of one name rise all the same, with gaps."""
+number of counters: those of one name rise all the same, with gaps. Beside it the newest token of each name is noted, for the guard;
+that note may be forgotten, because a lease of which nothing is known is taken for lost."""
 
 from __future__ import annotations
 
@@ -11,9 +12,12 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bharat.contracts.database import Database
+from bharat.contracts.database import Database, Unit
+from bharat.contracts.locks import Lease, LeaseLost
 from bharat.contracts.principal import SYSTEM
+from bharat.data.sweeping import sweep
 from bharat.data.tables import core_metadata, platform_table
+from bharat.data.types import Instant
 
 fences = platform_table(
     "fences",
@@ -23,27 +27,71 @@ fences = platform_table(
     reason="A lock's name is the platform's; its tokens must rise across organisations and restarts.",
 )
 
+newest_fences = platform_table(
+    "newest_fences",
+    core_metadata,
+    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Column("token", sa.BigInteger, nullable=False),
+    sa.Column("issued_at", Instant, nullable=False),
+    sa.Index("ix_newest_fences_issued_at", "issued_at"),
+    reason="A lock's name is the platform's: work of several organisations may share one.",
+)
+
 SLOTS = 4096
 """Counters. Two names that share one wait for each other only while a token is drawn. Another number would give names other
 counters, whose tokens may be lower than those they have had."""
+KEPT = timedelta(days=30)
+"""How long the newest token of a name is known."""
+_FORGET_EVERY = 500
+"""Tokens that a process issues between two sweeps of those that were issued longer ago."""
 
 
 class DatabaseFences:
-    """See `bharat.contracts.platform.Fences`. One upsert a token; the row lock makes concurrent callers queue."""
+    """See `bharat.contracts.platform.Fences`. A row lock makes concurrent callers queue."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._issued = 0
         insert = postgresql.insert if database.dialect == "postgresql" else sqlite.insert
-        self._issue = (
+        self._draw = (
             insert(fences)
-            .values(slot=sa.bindparam("fence_slot"), token=1)
+            .values(slot=sa.bindparam("fence_slot", type_=sa.Integer), token=1)
             .on_conflict_do_update(index_elements=[fences.c.slot], set_={"token": fences.c.token + 1})
             .returning(fences.c.token)
+        )
+        self._newest = (
+            sa.select(newest_fences.c.token)
+            .where(newest_fences.c.name == sa.bindparam("fence_name", type_=sa.String))
+            .with_for_update(read=True)
+        )
+        # Its slot is locked by then, so that notes come in the order of the tokens.
+        note = insert(newest_fences).values(
+            name=sa.bindparam("fence_name", type_=sa.String),
+            token=sa.bindparam("fence_token", type_=sa.BigInteger),
+            issued_at=database.now(),
+        )
+        self._note = note.on_conflict_do_update(
+            index_elements=[newest_fences.c.name],
+            set_={"token": note.excluded.token, "issued_at": note.excluded.issued_at},
         )
 
     def issue(self, name: str, *, wait: timedelta | None = None) -> int:
         with self._database.write(None, SYSTEM, wait=True if wait is None else wait) as unit:
-            return int(unit.execute(self._issue, {"fence_slot": slot_of(name)}).scalar_one())
+            token = int(unit.scalar(self._draw, {"fence_slot": slot_of(name)}))
+            unit.execute(self._note, {"fence_name": name, "fence_token": token})
+        self._issued += 1
+        if self._issued % _FORGET_EVERY == 0:
+            self.sweep()
+        return token
+
+    def guard(self, unit: Unit, lease: Lease) -> None:
+        # The row is held until the unit ends, and issuing the next token changes it.
+        if unit.scalar(self._newest, {"fence_name": lease.name}) != lease.fence:
+            raise LeaseLost(f"The lease {lease.name!r} was lost to another owner; nothing was written.")
+
+    def sweep(self) -> int:
+        """Forget the newest tokens of names that nobody has locked for long; how many."""
+        return sweep(self._database, None, newest_fences, newest_fences.c.issued_at < self._database.after(-KEPT))
 
 
 def slot_of(name: str) -> int:

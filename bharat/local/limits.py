@@ -5,7 +5,6 @@ A refused use changes nothing: the upsert's condition leaves the row as it is, a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -16,7 +15,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bharat.contracts.database import Database
 from bharat.contracts.errors import Unavailable
-from bharat.contracts.limits import LimitsUnavailable, Verdict
+from bharat.contracts.limits import (
+    LimitsUnavailable,
+    Verdict,
+    validate_hits,
+    validate_limit_key,
+    validate_take,
+)
 from bharat.contracts.platform import Clock
 from bharat.contracts.principal import SYSTEM
 from bharat.data.sweeping import sweep
@@ -47,16 +52,9 @@ limit_buckets = platform_table(
     reason=_REASON,
 )
 
-_KEY = re.compile(r"[!-~]{1,250}")
 _ROUNDING = 1e-6
 """Tokens that a sum of doubles may fall short by; who waited `retry_after` must not be refused for it."""
 _NOTHING = timedelta(0)
-
-
-def validate_limit_key(key: str) -> None:
-    """Raise `ValueError` unless `key` is 1 to 250 printable ASCII characters without spaces."""
-    if not _KEY.fullmatch(key):
-        raise ValueError(f"{key[:80]!r} is not a limit's key: use 1 to 250 printable ASCII characters without spaces")
 
 
 class DatabaseLimits:
@@ -85,8 +83,7 @@ class DatabaseLimits:
 
     def hit(self, key: str, *, limit: int, window: timedelta) -> Verdict:
         validate_limit_key(key)
-        if limit < 1 or window <= _NOTHING:
-            raise ValueError(f"a limit of {limit} within {window} allows nothing: both must be positive")
+        validate_hits(limit, window)
         now, end = self._database.now(), self._database.after(window)
         over = limit_counters.c.expires_at <= now
         statement = (
@@ -113,8 +110,7 @@ class DatabaseLimits:
 
     def peek(self, key: str, *, limit: int) -> Verdict:
         validate_limit_key(key)
-        if limit < 1:
-            raise ValueError(f"a limit of {limit} allows nothing: it must be positive")
+        validate_hits(limit)
         with _translated():
             row = self._database.read(None).row(self._counter, {"name": key})
         if row is None or row.hits < limit:
@@ -123,10 +119,7 @@ class DatabaseLimits:
 
     def take(self, key: str, *, capacity: int, per_second: float, amount: int = 1) -> Verdict:
         validate_limit_key(key)
-        if amount > capacity:
-            raise ValueError(f"{amount} can never be taken from a bucket that holds {capacity}")
-        if amount < 1 or not per_second > 0:
-            raise ValueError(f"taking {amount} from a bucket refilled at {per_second}/s: both must be positive")
+        validate_take(capacity, per_second, amount)
         now, table = self._seconds, limit_buckets.c
         passed = sa.case((now > table.filled_at, now - table.filled_at), else_=0.0)
         filled = table.tokens + passed * per_second

@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bharat.contracts.database import Database
 from bharat.contracts.errors import Unavailable
-from bharat.contracts.locks import Lease, LeaseLost, validate_lock
+from bharat.contracts.locks import Lease, LeaseLost, LeaseUncertain, validate_lock
 from bharat.contracts.platform import Clock, Fences
 from bharat.contracts.principal import SYSTEM
 from bharat.data.tables import core_metadata, platform_table
@@ -80,7 +80,9 @@ class DatabaseLocks:
             with self._database.write(None, SYSTEM) as unit:
                 renewed = unit.execute(statement, {"lock": lease.name, "holder": lease.owner}).rowcount == 1
         except Unavailable as error:
-            raise LeaseLost(f"The lease {lease.name!r} could not be renewed: the database does not answer.") from error
+            raise LeaseUncertain(
+                f"The lease {lease.name!r} could not be renewed: the database does not answer."
+            ) from error
         if not renewed:
             raise LeaseLost(f"The lease {lease.name!r} expired or belongs to another owner.")
 

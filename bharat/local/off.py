@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from bharat.contracts.cache import validate_cache_key, validate_cache_ttl
 from bharat.contracts.vectors import Neighbour, Point
-from bharat.local.memory import validate_cache_key, validate_ttl
 
 
 class NoRealtime:
@@ -68,14 +68,14 @@ class NoCache:
 
     def set(self, key: str, value: bytes, *, ttl: timedelta) -> None:
         validate_cache_key(key)
-        validate_ttl(ttl)
+        validate_cache_ttl(ttl)
 
     def delete(self, key: str) -> None:
         validate_cache_key(key)
 
     def get_or_compute(self, key: str, compute: Callable[[], bytes], *, ttl: timedelta) -> bytes:
         validate_cache_key(key)
-        validate_ttl(ttl)
+        validate_cache_ttl(ttl)
         return compute()
 
     def clear(self) -> None:

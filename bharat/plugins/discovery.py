@@ -21,6 +21,8 @@ OWN = {
     "crm": "bharat-crm",
     "dev_cluster": "bharat-dev-cluster",
     "session_redis": "bharat-session-redis",
+    "locks_redis": "bharat-locks-redis",
+    "cache_redis": "bharat-cache-redis",
 }
 """Bharat's own plugins and the distributions that bring them."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")

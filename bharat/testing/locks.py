@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from bharat.contracts.locks import Lease, LeaseLost, Locks
+from bharat.contracts.locks import Lease, LeaseLost, LeaseUncertain, Locks
 from bharat.testing.platform import CountingFences
 from bharat.testing.suite import CutOff, LetPass, Suite, needs_cut_off, not_given, together
 
@@ -325,5 +325,5 @@ class LocksSuite(Suite):
         lease = self.taken(locks, name)
         needs_cut_off(cut_off)()
         assert locks.acquire(f"{name}:other", ttl=MINUTE) is None
-        with pytest.raises(LeaseLost):
+        with pytest.raises(LeaseUncertain):
             locks.renew(lease)

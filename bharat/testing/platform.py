@@ -9,8 +9,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from bharat.contracts.database import Database
+from bharat.contracts.database import Database, Unit
 from bharat.contracts.errors import Unavailable
+from bharat.contracts.locks import Lease, LeaseLost
 from bharat.contracts.platform import Clock, Fences, Platform
 from bharat.data.clock import OffsetClock
 
@@ -42,6 +43,10 @@ class CountingFences:
             tokens = self.issued.setdefault(name, [])
             tokens.append(tokens[-1] + 1 if tokens else 1)
             return tokens[-1]
+
+    def guard(self, unit: Unit, lease: Lease) -> None:
+        if self.issued.get(lease.name, [0])[-1] != lease.fence:
+            raise LeaseLost(f"The lease {lease.name!r} is not the newest.")
 
 
 class SmallPlatform:

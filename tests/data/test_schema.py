@@ -21,6 +21,7 @@ PLATFORM_TABLES = {
     "cron_entries",
     "cron_ticks",
     "fences",
+    "newest_fences",
     "jobs",
     "leases",
     "limit_buckets",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from bharat.app import load_plugins
 from bharat.config import load
 from bharat.contracts.errors import ConfigError
+from bharat.contracts.provider import Capability
+from bharat.plugins import Plugins
+from bharat_redis import RedisSettings
 from tests.docs.markdown import Page
 from tests.packaging.distributions import ROOT
 
@@ -16,20 +20,30 @@ GUIDE = Page(ROOT / "docs" / "05-ENVIRONMENT-GUIDE.md")
 ENVIRON = {"BHARAT_SECRET_KEY": "x" * 40, "DATABASE_URL": "postgresql://bharat_app@localhost/bharat"}
 
 
-def start(text: str, folder: Path) -> None:
+def start(text: str, folder: Path, **environ: str) -> Plugins:
     file = folder / "bharat.toml"
     file.write_text(text, encoding="utf-8")
-    load_plugins(load(file, {**ENVIRON, "BHARAT_HOME": str(folder)}))
+    return load_plugins(load(file, {**ENVIRON, "BHARAT_HOME": str(folder), **environ}))
 
 
 def test_the_cluster_of_the_guide_is_accepted(tmp_path: Path) -> None:
-    (shown,) = GUIDE.blocks("toml")
+    shown, _ = GUIDE.blocks("toml")
     start(shown, tmp_path)
+
+
+def test_each_address_of_redis_reaches_what_it_is_for(tmp_path: Path) -> None:
+    _, shown = GUIDE.blocks("toml")
+    plugins = start(shown, tmp_path, REDIS_URL="redis://state", REDIS_CACHE_URL="redis://cache")
+    chosen = {
+        each: cast(RedisSettings, plugins.chosen(Capability(each)).options).url
+        for each in ("sessions", "locks", "limits", "cache")
+    }
+    assert chosen == {**dict.fromkeys(("sessions", "locks", "limits"), "redis://state"), "cache": "redis://cache"}
 
 
 @pytest.mark.parametrize("section", ["cache", "mail"])
 def test_every_provider_that_it_chooses_is_needed(section: str, tmp_path: Path) -> None:
-    (shown,) = GUIDE.blocks("toml")
+    shown, _ = GUIDE.blocks("toml")
     before, _, after = shown.partition(f"[{section}]\n")
     with pytest.raises(ConfigError, match=section):
         start(before + after.partition("\n")[2], tmp_path)

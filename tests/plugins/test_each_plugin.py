@@ -116,6 +116,14 @@ def redis_url() -> Iterator[str]:
         yield server.url
 
 
+IN_REDIS = {
+    "session_redis": (Capability.SESSIONS,),
+    "locks_redis": (Capability.LOCKS,),
+    "cache_redis": (Capability.LIMITS,),
+}
+"""What each of the Redis plugins keeps in a Redis that evicts nothing; a cache there would be told from `/api/health`."""
+
+
 def test_bharat_runs_with_no_plugin_at_all(installation: Installation) -> None:
     traces = installation.boot()
     assert not [path for path in traces.paths if "deals" in path]
@@ -128,10 +136,12 @@ def test_a_plugin_can_be_enabled_and_removed_without_a_trace(
     before = installation.boot()
     installation.bharat("plugins", "enable", plugin)
     enabled = installation.toml.read_text(encoding="utf-8")
-    if plugin == "session_redis":
+    if capabilities := IN_REDIS.get(plugin):
         url = request.getfixturevalue("redis_url")
-        installation.toml.write_text(f'{enabled}[sessions]\nprovider = "redis"\n[sessions.redis]\nurl = "{url}"\n')
-        assert installation.runtime().plugins.chosen(Capability.SESSIONS).provider.name == "redis"
+        chosen = "".join(f'[{each}]\nprovider = "redis"\n[{each}.redis]\nurl = "{url}"\n' for each in capabilities)
+        installation.toml.write_text(enabled + chosen, encoding="utf-8")
+        plugins = installation.runtime().plugins
+        assert all(plugins.chosen(each).provider.name == "redis" for each in capabilities)
     installation.bharat("migrate")
     with_it = installation.boot()
     assert with_it != before

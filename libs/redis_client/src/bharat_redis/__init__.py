@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bharat_redis.errors import RedisUnavailable
 from bharat_redis.options import RedisOptions
+from bharat_redis.settings import RedisSettings
 
 if TYPE_CHECKING:
     from bharat_redis.clients import RedisClients
@@ -18,4 +19,4 @@ def open_redis(options: RedisOptions) -> RedisClients:
     return RedisClients(options)
 
 
-__all__ = ["RedisOptions", "RedisUnavailable", "open_redis"]
+__all__ = ["RedisOptions", "RedisSettings", "RedisUnavailable", "open_redis"]

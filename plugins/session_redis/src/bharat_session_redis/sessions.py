@@ -19,7 +19,7 @@ from bharat.contracts.sessions import (
     new_token,
     token_hash,
 )
-from bharat_redis import RedisOptions, RedisUnavailable, open_redis
+from bharat_redis import RedisUnavailable, open_redis
 from bharat_session_redis import scripts
 
 if TYPE_CHECKING:
@@ -33,24 +33,11 @@ _DATA = b"data:"
 """What the name of a field of data begins with, and no name of ours."""
 
 
-def redis_options(options: RedisSessionOptions) -> RedisOptions:
-    """How to connect. Raises `ValueError` for a URL that can't be used."""
-    return RedisOptions(
-        str(options.url),
-        prefix=options.prefix,
-        connect_timeout=options.connect_timeout,
-        read_timeout=options.read_timeout,
-        pool_size=options.pool_size,
-        pool_timeout=options.pool_timeout,
-        client_name="bharat-sessions",
-    )
-
-
 class RedisSessions:
     """See `bharat.contracts.sessions.Sessions`. Redis may be down while this is made."""
 
     def __init__(self, options: RedisSessionOptions) -> None:
-        self._redis = open_redis(redis_options(options))
+        self._redis = open_redis(options.connection("bharat-sessions"))
         # Keys are made by concatenation, here and in the scripts alike.
         self._session = self._redis.key("session", "")
         self._index = self._redis.key("sessions", "")

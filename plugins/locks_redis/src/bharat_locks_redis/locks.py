@@ -1,0 +1,97 @@
+"""`RedisLocks`: one key a lock, which holds its owner's secret and expires with the lease.
+
+A lease is taken in three steps: the key first, then the fencing token, then the key is renewed if it is still ours. So a token is
+only ever issued to who holds the name, those handed out rise in the order of acquisition, and the TTL counts from the last step.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from bharat.contracts.errors import Unavailable
+from bharat.contracts.locks import Lease, LeaseLost, LeaseUncertain, validate_lock
+from bharat.contracts.platform import Fences
+from bharat_locks_redis import scripts
+from bharat_redis import RedisUnavailable, open_redis
+
+if TYPE_CHECKING:
+    from bharat_locks_redis import RedisLockOptions
+
+_POLL = 0.03
+"""Seconds between two looks of who waits, about: in step they would meet again and again."""
+_TURN = timedelta(milliseconds=500)
+"""How long who does not want to wait for a lock waits for its token all the same."""
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class RedisLocks:
+    """See `bharat.contracts.locks.Locks`. Redis may be down while this is made.
+
+    After a time-out it is unknown whether the key was set. Nobody holds it then, and it ends with its TTL."""
+
+    def __init__(self, options: RedisLockOptions, fences: Fences) -> None:
+        self._redis = open_redis(options.connection("bharat-locks"))
+        self._fences = fences
+        self._key = self._redis.key("lock", "")
+        self._renew = self._redis.script(scripts.RENEW)
+        self._release = self._redis.script(scripts.RELEASE)
+
+    def acquire(self, name: str, *, ttl: timedelta, wait: timedelta = timedelta(0)) -> Lease | None:
+        validate_lock(name, ttl)
+        deadline = time.monotonic() + wait.total_seconds()
+        while True:
+            left = timedelta(seconds=deadline - time.monotonic())
+            try:
+                lease = self._try(name, ttl, max(left, _TURN))
+            except (RedisUnavailable, Unavailable):
+                return None
+            seconds = deadline - time.monotonic()
+            if lease is not None or seconds <= 0:
+                return lease
+            time.sleep(min(seconds, _POLL * (0.5 + random.random())))
+
+    def renew(self, lease: Lease) -> None:
+        try:
+            renewed = self._still_owned(lease)
+        except RedisUnavailable as error:
+            # The cause names the server, for the log; this may reach anybody.
+            raise LeaseUncertain(f"The lease {lease.name!r} could not be renewed: Redis does not answer.") from error
+        if not renewed:
+            raise LeaseLost(f"The lease {lease.name!r} expired or belongs to another owner.")
+
+    def release(self, lease: Lease) -> bool:
+        try:
+            with self._redis.translated():
+                return bool(self._release([self._key + lease.name], [lease.owner]))
+        except RedisUnavailable:
+            # It ends by itself at its expiry.
+            return False
+
+    def ping(self) -> None:
+        """Raise `RedisUnavailable` when Redis does not serve us."""
+        with self._redis.translated():
+            self._redis.commands.ping()
+
+    def close(self) -> None:
+        self._redis.close()
+
+    def _try(self, name: str, ttl: timedelta, wait: timedelta) -> Lease | None:
+        owner = secrets.token_hex(16)
+        with self._redis.translated():
+            if not self._redis.commands.set(self._key + name, owner, nx=True, px=ttl // _MILLISECOND):
+                return None
+        try:
+            lease = Lease(name, owner, self._fences.issue(name, wait=wait), ttl)
+        except BaseException:
+            self.release(Lease(name, owner, 0, ttl))
+            raise
+        return lease if self._still_owned(lease) else None
+
+    def _still_owned(self, lease: Lease) -> bool:
+        """Give the key a full TTL from now, if it is this owner's."""
+        with self._redis.translated():
+            return bool(self._renew([self._key + lease.name], [lease.owner, lease.ttl // _MILLISECOND]))
