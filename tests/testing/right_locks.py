@@ -8,7 +8,7 @@ import time
 from datetime import datetime, timedelta
 
 from bharat.contracts.errors import Unavailable
-from bharat.contracts.locks import Lease, LeaseLost, validate_lock
+from bharat.contracts.locks import Lease, LeaseLost, LeaseUncertain, validate_lock
 from bharat.contracts.platform import Platform
 
 
@@ -53,7 +53,9 @@ class MemoryLocks:
 
     def renew(self, lease: Lease) -> None:
         with self.table.lock:
-            if not self.table.answers or self.holder(lease.name) != lease.owner:
+            if not self.table.answers:
+                raise LeaseUncertain(f"whether the lease on {lease.name} is lost is unknown")
+            if self.holder(lease.name) != lease.owner:
                 raise LeaseLost(f"the lease on {lease.name} is lost")
             self.table.held[lease.name] = (lease.owner, self.clock.now() + lease.ttl)
 
