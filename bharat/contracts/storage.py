@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
+from uuid import UUID
 
 from bharat.contracts.errors import BharatError
 
@@ -32,12 +33,36 @@ class ChecksumMismatch(StorageError):
     """The bytes received do not have the SHA-256 that was announced; nothing was stored."""
 
 
+class UploadMissing(StorageError, LookupError):
+    """Nothing was uploaded to this presigned URL, or it was completed or swept already."""
+
+
+class UploadTooLarge(StorageError):
+    """More bytes were uploaded than the URL was made for; they are gone, nothing was stored."""
+
+
 class RangeNotSatisfiable(StorageError):
     """The range starts at or after the file's end (RFC 9110, 14.4)."""
 
 
 class StorageUnavailable(StorageError):
     """The backend does not answer. Whether a write happened is unknown; a read did not."""
+
+
+INLINE_TYPES = frozenset({"image/avif", "image/gif", "image/jpeg", "image/png", "image/webp"})
+"""Content types that a browser may show: pictures without scripts. SVG runs scripts and is not among them."""
+
+
+def organisation_prefix(organisation_id: UUID) -> str:
+    """What the keys of an organisation's files begin with, so that they can be listed and removed together."""
+    return f"organisations/{organisation_id}/"
+
+
+def validate_inline_type(content_type: str | None) -> str | None:
+    """Return `content_type`, or raise `ValueError` when a browser must not show it."""
+    if content_type is not None and content_type not in INLINE_TYPES:
+        raise ValueError(f"{content_type!r} is not shown by browsers safely: {', '.join(sorted(INLINE_TYPES))} are")
+    return content_type
 
 
 def validate_key(key: str) -> str:
@@ -66,6 +91,15 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedFile:
+    """What a list tells of a complete file: what every backend knows without opening it."""
+
+    key: str
+    size: int
+    modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class OpenFile:
     """A file being read: `chunks` yields the bytes from `start` up to, not including, `end`; close them by exhausting or `chunks.close()`."""
 
@@ -77,8 +111,9 @@ class OpenFile:
 
 @dataclass(frozen=True, slots=True)
 class PresignedPut:
-    """Where and how a client uploads straight to the backend."""
+    """Where and how a client uploads straight to the backend, and the name, for `complete`, of what it uploads."""
 
+    upload: str
     url: str
     method: str = "PUT"
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -129,24 +164,47 @@ class Storage(Protocol):
         """Remove the file; a key without one is a no-op."""
         ...
 
-    def list(self, prefix: str = "", *, after: str | None = None, limit: int = 1000) -> Sequence[StoredFile]:
+    def list(self, prefix: str = "", *, after: str | None = None, limit: int = 1000) -> Sequence[ListedFile]:
         """Up to `limit` complete files whose key begins with `prefix`, ascending by key, those after `after` only.
 
         An empty page is the end. `prefix` matches characters, not segments: `a/b` finds `a/bc`."""
         ...
 
-    def presign_get(self, key: str, *, expires: timedelta, filename: str | None = None) -> str:
+    def presign_get(
+        self, key: str, *, expires: timedelta, filename: str | None = None, inline_type: str | None = None
+    ) -> str:
         """A URL that gives this file, and no other, to whoever holds it until it expires; served as an attachment.
+
+        With `inline_type`, one of `INLINE_TYPES` (else `ValueError`), the browser shows the file as a picture of that type.
+        Only with `features.presign`."""
+        ...
+
+    def presign_put(self, *, expires: timedelta, content_type: str, max_size: int) -> PresignedPut:
+        """Where a client may upload a file of this type until the URL expires. No reader sees it, and `sweep` removes it,
+        unless `complete` stores it. A backend that can't refuse more than `max_size` bytes at once leaves that to `complete`.
 
         Only with `features.presign`."""
         ...
 
-    def presign_put(self, key: str, *, expires: timedelta, content_type: str, max_size: int) -> PresignedPut:
-        """Where a client may upload this key once described, until it expires. Only with `features.presign`."""
+    def complete(
+        self,
+        upload: str,
+        key: str,
+        *,
+        max_size: int,
+        content_type: str = "application/octet-stream",
+        filename: str | None = None,
+        sha256: str | None = None,
+    ) -> StoredFile:
+        """Store under `key` what a client uploaded to the URL of `presign_put`, as `put` does, and forget the upload.
+
+        The bytes are read once, whatever the client said of them: call it from a job when they may be many. Raises
+        `UploadMissing` when there are none, so also when it is called again after it succeeded: the file is there then.
+        After `UploadTooLarge` and `ChecksumMismatch` the upload is gone. Only with `features.presign`."""
         ...
 
     def sweep(self, *, older_than: timedelta) -> int:
-        """Remove what interrupted uploads left behind and return how many there were. Never touches a complete file
+        """Remove what interrupted and uncompleted uploads left behind and return how many there were. Never touches a complete file
         or an upload younger than `older_than`."""
         ...
 

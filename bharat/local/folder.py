@@ -1,7 +1,7 @@
 """The storage provider `folder`: files below one folder of this machine.
 
 The key `a/b.pdf` is the file `a/=b.pdf`. Keys hold no `=` and no segment begins with a dot, so files and directories never
-collide (`a` and `a/b` may both exist) and `.uploads`, where unfinished uploads lie, can't be named. The folder must be on a
+collide (`a` and `a/b` may both exist) and `.uploads`, where unfinished and uncompleted uploads lie, can't be named. The folder must be on a
 file system that tells upper from lower case.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -23,12 +24,16 @@ from bharat.contracts.storage import (
     CHUNK_SIZE,
     ChecksumMismatch,
     FileMissing,
+    ListedFile,
     OpenFile,
     PresignedPut,
     RangeNotSatisfiable,
     StorageFeatures,
     StorageUnavailable,
     StoredFile,
+    UploadMissing,
+    UploadTooLarge,
+    validate_inline_type,
     validate_key,
 )
 from bharat.data.turns import give_way
@@ -42,6 +47,8 @@ _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _UPLOADS = ".uploads"
 _MARK = "="
+_UPLOAD = re.compile(r"[0-9]{1,15}-[0-9a-f]{32}")
+"""The name of an upload by signed URL: milliseconds since 1970 when the URL was made, and what nobody can guess."""
 
 
 class FolderStorage:
@@ -71,7 +78,49 @@ class FolderStorage:
         filename: str | None = None,
         sha256: str | None = None,
     ) -> StoredFile:
-        segments = self._segments(key)
+        return self._write(key, self._segments(key), chunks, content_type, filename, sha256)
+
+    def stage(self, upload: str, chunks: Iterable[bytes], *, content_type: str) -> None:
+        """Take the bytes that a client sends to a URL of `presign_put`. Sent again, they take the place of the first."""
+        self._write(upload, self._staged(upload), chunks, content_type, None, None)
+
+    def complete(
+        self,
+        upload: str,
+        key: str,
+        *,
+        max_size: int,
+        content_type: str = "application/octet-stream",
+        filename: str | None = None,
+        sha256: str | None = None,
+    ) -> StoredFile:
+        segments, staged = self._segments(key), self._staged(upload)
+        try:
+            fd, found = self._read(upload, staged)
+        except FileMissing:
+            raise UploadMissing(f"nothing was uploaded as {upload[:100]}, or it was stored or swept already") from None
+        chunks = FileChunks(fd, 0, found.size)
+        try:
+            if found.size > max_size:
+                raise UploadTooLarge(f"{key}: {found.size} bytes were uploaded, and at most {max_size} are taken")
+            stored = self._write(key, segments, chunks, content_type, filename, sha256)
+        except (UploadTooLarge, ChecksumMismatch):
+            self._remove(staged)
+            raise
+        finally:
+            chunks.close()
+        self._remove(staged)
+        return stored
+
+    def _write(
+        self,
+        key: str,
+        segments: Sequence[str],
+        chunks: Iterable[bytes],
+        content_type: str,
+        filename: str | None,
+        sha256: str | None,
+    ) -> StoredFile:
         upload = self._uploads / f"{self._milliseconds()}-{secrets.token_hex(8)}.part"
         digest = hashlib.sha256()
         size = turns = 0
@@ -104,7 +153,7 @@ class FolderStorage:
     def open(self, key: str, *, start: int = 0, end: int | None = None) -> OpenFile:
         if start < 0 or (end is not None and end < start):
             raise ValueError(f"{start} to {end} is not a range of bytes")
-        fd, file = self._find(key)
+        fd, file = self._read(key, self._segments(key))
         if file.size and start >= file.size:
             os.close(fd)
             raise RangeNotSatisfiable(f"{key} has {file.size} bytes: there is none from {start}")
@@ -113,12 +162,15 @@ class FolderStorage:
         return OpenFile(file, start, end, FileChunks(fd, start, end))
 
     def stat(self, key: str) -> StoredFile:
-        fd, file = self._find(key)
+        fd, file = self._read(key, self._segments(key))
         os.close(fd)
         return file
 
     def delete(self, key: str) -> None:
-        *parents, name = self._segments(key)
+        self._remove(self._segments(key))
+
+    def _remove(self, segments: Sequence[str]) -> None:
+        *parents, name = segments
         try:
             with _answering(absent=True), self._directory(parents) as directory:
                 os.unlink(_MARK + name, dir_fd=directory)
@@ -126,7 +178,7 @@ class FolderStorage:
         except _AbsentError:
             return
 
-    def list(self, prefix: str = "", *, after: str | None = None, limit: int = 1000) -> Sequence[StoredFile]:
+    def list(self, prefix: str = "", *, after: str | None = None, limit: int = 1000) -> Sequence[ListedFile]:
         with _answering(), self._directory(()) as root:
             files = self._files(root, "", prefix, after or "")
             try:
@@ -134,22 +186,25 @@ class FolderStorage:
             finally:
                 files.close()
 
-    def presign_get(self, key: str, *, expires: timedelta, filename: str | None = None) -> str:
-        return self._urls.download("/".join(self._segments(key)), expires=expires, filename=filename)
-
-    def presign_put(self, key: str, *, expires: timedelta, content_type: str, max_size: int) -> PresignedPut:
-        return self._urls.upload(
-            "/".join(self._segments(key)), expires=expires, content_type=content_type, max_size=max_size
+    def presign_get(
+        self, key: str, *, expires: timedelta, filename: str | None = None, inline_type: str | None = None
+    ) -> str:
+        return self._urls.download(
+            validate_key(key), expires=expires, filename=filename, inline_type=validate_inline_type(inline_type)
         )
 
+    def presign_put(self, *, expires: timedelta, content_type: str, max_size: int) -> PresignedPut:
+        upload = f"{self._milliseconds()}-{secrets.token_hex(16)}"
+        return self._urls.upload(upload, expires=expires, content_type=content_type, max_size=max_size)
+
     def sweep(self, *, older_than: timedelta) -> int:
-        """As the contract says; an upload's age counts from its first byte. Directories that have been empty for as long go
+        """As the contract says; an upload's age counts from its first byte, or from when its URL was made. Directories that have been empty for as long go
         too, uncounted, of a chain of them the last: one that a put has just made stays."""
         newest = self._milliseconds() - older_than // timedelta(milliseconds=1)
         swept = 0
         with _answering():
             for name in os.listdir(self._uploads):
-                begun = name.partition("-")[0]
+                begun = name.removeprefix(_MARK).partition("-")[0]
                 if begun.isdecimal() and int(begun) <= newest:
                     with suppress(FileNotFoundError):
                         (self._uploads / name).unlink()
@@ -166,6 +221,11 @@ class FolderStorage:
 
     def _segments(self, key: str) -> Sequence[str]:
         return validate_key(key).split("/")
+
+    def _staged(self, upload: str) -> Sequence[str]:
+        if not _UPLOAD.fullmatch(upload):
+            raise UploadMissing(f"{upload[:100]!r} names no upload")
+        return (_UPLOADS, upload)
 
     def _milliseconds(self) -> int:
         return int(self._clock.now().timestamp() * 1000)
@@ -184,8 +244,9 @@ class FolderStorage:
                     if tried == self._tries or not os.path.exists(upload):
                         raise
 
-    def _find(self, key: str) -> tuple[int, StoredFile]:
-        *parents, name = self._segments(key)
+    def _read(self, key: str, segments: Sequence[str]) -> tuple[int, StoredFile]:
+        """A descriptor of the file and its description. Raises `FileMissing`."""
+        *parents, name = segments
         file = None
         try:
             with _answering(absent=True), self._directory(parents) as directory:
@@ -221,7 +282,7 @@ class FolderStorage:
         finally:
             os.close(fd)
 
-    def _files(self, directory: int, path: str, prefix: str, after: str) -> Generator[StoredFile, None, None]:
+    def _files(self, directory: int, path: str, prefix: str, after: str) -> Generator[ListedFile, None, None]:
         """The files below a directory in the order of their keys. A directory sorts as its name with a slash: so does
         every key in it, which lets whole directories be passed over."""
         with os.scandir(directory) as entries:
@@ -229,7 +290,7 @@ class FolderStorage:
         for place, name in found:
             if not place.endswith("/"):
                 if place.startswith(prefix) and place > after and (file := _read_description(directory, name, place)):
-                    yield file
+                    yield ListedFile(file.key, file.size, file.modified_at)
             elif (place.startswith(prefix) or prefix.startswith(place)) and (place > after or after.startswith(place)):
                 try:
                     child = os.open(name, _DIRECTORY, dir_fd=directory)

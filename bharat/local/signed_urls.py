@@ -31,6 +31,7 @@ class DownloadQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expires: Natural
     signature: Annotated[str, msgspec.Meta(max_length=100)]
     filename: str | None = None
+    inline_type: str | None = None
 
 
 class UploadQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,33 +51,36 @@ class SignedUrls:
         self._base = platform.public_url + PATH
         self._clock = platform.clock
 
-    def download(self, key: str, *, expires: timedelta, filename: str | None) -> str:
+    def download(self, key: str, *, expires: timedelta, filename: str | None, inline_type: str | None) -> str:
         """A URL to GET `key`, a valid storage key, with. Raises `ValueError` when `expires` is not positive."""
         until = self._until(expires)
         query: dict[str, str] = {"expires": str(until)}
         if filename is not None:
             query["filename"] = filename
-        query["signature"] = self._sign("GET", key, until, filename)
+        if inline_type is not None:
+            query["inline_type"] = inline_type
+        query["signature"] = self._sign("GET", key, until, filename, inline_type)
         return f"{self._base}/{key}?{urlencode(query)}"
 
-    def upload(self, key: str, *, expires: timedelta, content_type: str, max_size: int) -> PresignedPut:
-        """Where and how to PUT `key`. Raises `ValueError` when `expires` is not positive."""
+    def upload(self, upload: str, *, expires: timedelta, content_type: str, max_size: int) -> PresignedPut:
+        """Where and how to PUT what will be called `upload`. Raises `ValueError` when `expires` is not positive."""
         until = self._until(expires)
         query = {
             "expires": str(until),
             "content_type": content_type,
             "max_size": str(max_size),
-            "signature": self._sign("PUT", key, until, content_type, max_size),
+            "signature": self._sign("PUT", upload, until, content_type, max_size),
         }
-        return PresignedPut(f"{self._base}/{key}?{urlencode(query)}", headers={"Content-Type": content_type})
+        return PresignedPut(upload, f"{self._base}/{upload}?{urlencode(query)}", headers={"Content-Type": content_type})
 
     def check_download(self, key: str, query: DownloadQuery) -> None:
         """Raise `Forbidden` unless the query was signed here for a GET of `key` and has not expired."""
-        self._check(query.signature, query.expires, self._sign("GET", key, query.expires, query.filename))
+        expected = self._sign("GET", key, query.expires, query.filename, query.inline_type)
+        self._check(query.signature, query.expires, expected)
 
-    def check_upload(self, key: str, query: UploadQuery) -> None:
-        """Raise `Forbidden` unless the query was signed here for a PUT of `key` and has not expired."""
-        expected = self._sign("PUT", key, query.expires, query.content_type, query.max_size)
+    def check_upload(self, upload: str, query: UploadQuery) -> None:
+        """Raise `Forbidden` unless the query was signed here for a PUT of `upload` and has not expired."""
+        expected = self._sign("PUT", upload, query.expires, query.content_type, query.max_size)
         self._check(query.signature, query.expires, expected)
 
     def _until(self, expires: timedelta) -> int:

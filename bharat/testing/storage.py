@@ -20,10 +20,14 @@ from bharat.contracts.storage import (
     ChecksumMismatch,
     FileMissing,
     InvalidKey,
+    ListedFile,
+    PresignedPut,
     RangeNotSatisfiable,
     Storage,
     StorageUnavailable,
     StoredFile,
+    UploadMissing,
+    UploadTooLarge,
 )
 from bharat.testing.suite import CutOff, LetPass, Suite, needs_cut_off, not_given, together
 
@@ -113,7 +117,7 @@ def read(storage: Storage, key: str, *, start: int = 0, end: int | None = None) 
     return b"".join(storage.open(key, start=start, end=end).chunks)
 
 
-def keys(files: Iterable[StoredFile]) -> list[str]:
+def keys(files: Iterable[ListedFile]) -> list[str]:
     return [file.key for file in files]
 
 
@@ -230,7 +234,8 @@ class StorageSuite(Suite):
         opened = storage.open("a/b.txt")
         assert b"".join(opened.chunks) == b"hello"
         assert opened.file == described
-        assert list(storage.list()) == [described]
+        (listed,) = storage.list()
+        assert (listed.key, listed.size, listed.modified_at) == ("a/b.txt", 5, described.modified_at)
         assert described.sha256 == sha256(b"hello")
 
     def test_a_file_may_be_empty(self, storage: Storage) -> None:
@@ -305,7 +310,7 @@ class StorageSuite(Suite):
             with pytest.raises(InvalidKey):
                 storage.presign_get(key, expires=timedelta(minutes=1))
             with pytest.raises(InvalidKey):
-                storage.presign_put(key, expires=timedelta(minutes=1), content_type="text/plain", max_size=10)
+                storage.complete("0-" + "0" * 32, key, max_size=10)
         assert asked == []
         assert keys(storage.list()) == []
 
@@ -631,30 +636,114 @@ class StorageSuite(Suite):
         let_pass(2 * self.moment)
         self.eventually(lambda: fetch(url).status in (400, 401, 403), "a presigned URL stops to work")
 
-    def test_a_presigned_put_stores_what_it_describes(self, presigning: Storage, fetch: Fetch) -> None:
-        put = presigning.presign_put("up", expires=timedelta(minutes=1), content_type="text/csv", max_size=100)
-        assert fetch(put.url, put.method, b"a,b", put.headers).status in (200, 201, 204)
-        assert read(presigning, "up") == b"a,b"
-        file = presigning.stat("up")
-        assert (file.content_type, file.size, file.sha256) == ("text/csv", 3, sha256(b"a,b"))
+    def test_a_presigned_url_may_show_a_picture(self, presigning: Storage, fetch: Fetch) -> None:
+        presigning.put("a", [b"picture"], content_type="text/html")
+        answer = fetch(presigning.presign_get("a", expires=timedelta(minutes=1), inline_type="image/png"))
+        assert (answer.status, answer.headers["content-type"]) == (200, "image/png")
+        assert not answer.headers.get("content-disposition", "inline").startswith("attachment")
 
-    def test_a_presigned_put_takes_no_other_key(self, presigning: Storage, fetch: Fetch) -> None:
-        put = presigning.presign_put("up", expires=timedelta(minutes=1), content_type="text/csv", max_size=100)
-        assert fetch(put.url.replace("/up?", "/other?"), put.method, b"x", put.headers).status >= 400
+    @pytest.mark.parametrize("content_type", ["text/html", "image/svg+xml", "", "image/png; charset=x"])
+    def test_what_may_run_scripts_is_never_shown(self, presigning: Storage, content_type: str) -> None:
+        presigning.put("a", [b"<script>"], content_type=content_type or "text/html")
+        with pytest.raises(ValueError):
+            presigning.presign_get("a", expires=timedelta(minutes=1), inline_type=content_type)
+
+    def _uploaded(self, presigning: Storage, fetch: Fetch, body: bytes, *, max_size: int = 100) -> str:
+        put = self._presigned(presigning, max_size=max_size)
+        assert fetch(put.url, put.method, body, put.headers).status in (200, 201, 204)
+        return put.upload
+
+    def _presigned(self, presigning: Storage, *, max_size: int = 100) -> PresignedPut:
+        return presigning.presign_put(expires=timedelta(minutes=1), content_type="text/csv", max_size=max_size)
+
+    def test_a_completed_upload_is_stored_as_by_put(self, presigning: Storage, fetch: Fetch) -> None:
+        upload = self._uploaded(presigning, fetch, b"a,b")
+        stored = presigning.complete(
+            upload, "a/b.csv", max_size=100, content_type="text/csv", filename="ü.csv", sha256=sha256(b"a,b")
+        )
+        assert read(presigning, "a/b.csv") == b"a,b"
+        assert (stored.key, stored.size, stored.sha256) == ("a/b.csv", 3, sha256(b"a,b"))
+        file = presigning.stat("a/b.csv")
+        assert (file.content_type, file.filename, file.size, file.sha256) == ("text/csv", "ü.csv", 3, sha256(b"a,b"))
+
+    def test_nothing_shows_of_an_upload_before_it_is_completed(self, presigning: Storage, fetch: Fetch) -> None:
+        upload = self._uploaded(presigning, fetch, b"a,b")
         assert keys(presigning.list()) == []
+        presigning.complete(upload, "up", max_size=100)
+        assert keys(presigning.list()) == ["up"]
+
+    def test_a_completed_upload_replaces_what_was_there(self, presigning: Storage, fetch: Fetch) -> None:
+        presigning.put("up", [b"old"])
+        presigning.complete(self._uploaded(presigning, fetch, b"new"), "up", max_size=100)
+        assert read(presigning, "up") == b"new"
+
+    def test_an_upload_is_completed_once(self, presigning: Storage, fetch: Fetch) -> None:
+        upload = self._uploaded(presigning, fetch, b"a,b")
+        presigning.complete(upload, "up", max_size=100)
+        with pytest.raises(UploadMissing):
+            presigning.complete(upload, "up", max_size=100)
+        assert read(presigning, "up") == b"a,b"
+
+    def test_what_was_never_uploaded_is_missing(self, presigning: Storage) -> None:
+        presigning.put("a", [b"old"])
+        for upload in (self._presigned(presigning).upload, "a", "../a", "", "0" * 200, "a/b", "ü", "x\0"):
+            with pytest.raises(UploadMissing):
+                presigning.complete(upload, "up", max_size=100)
+        assert keys(presigning.list()) == ["a"]
+
+    def test_an_upload_that_is_too_large_is_never_stored(self, presigning: Storage, fetch: Fetch) -> None:
+        put = self._presigned(presigning, max_size=10)
+        if fetch(put.url, put.method, b"x" * 11, put.headers).status < 400:
+            with pytest.raises(UploadTooLarge):
+                presigning.complete(put.upload, "up", max_size=10)
+        with pytest.raises(UploadMissing):
+            presigning.complete(put.upload, "up", max_size=10)
+        assert keys(presigning.list()) == []
+
+    def test_an_upload_with_another_checksum_is_never_stored(self, presigning: Storage, fetch: Fetch) -> None:
+        upload = self._uploaded(presigning, fetch, b"a,b")
+        with pytest.raises(ChecksumMismatch):
+            presigning.complete(upload, "up", max_size=100, sha256=sha256(b"a;b"))
+        with pytest.raises(UploadMissing):
+            presigning.complete(upload, "up", max_size=100)
+        assert keys(presigning.list()) == []
+
+    def test_a_presigned_put_takes_no_other_name(self, presigning: Storage, fetch: Fetch) -> None:
+        put, other = self._presigned(presigning), self._presigned(presigning)
+        assert fetch(put.url.replace(put.upload, other.upload), put.method, b"x", put.headers).status >= 400
+        with pytest.raises(UploadMissing):
+            presigning.complete(other.upload, "up", max_size=100)
 
     def test_a_presigned_put_takes_no_other_content_type(self, presigning: Storage, fetch: Fetch) -> None:
-        put = presigning.presign_put("up", expires=timedelta(minutes=1), content_type="text/csv", max_size=100)
+        put = self._presigned(presigning)
         headers = {**put.headers, "Content-Type": "text/html"}
         assert fetch(put.url, put.method, b"<script>", headers).status >= 400
-        assert keys(presigning.list()) == []
+        with pytest.raises(UploadMissing):
+            presigning.complete(put.upload, "up", max_size=100)
+
+    def test_a_presigned_put_gives_nothing_to_read(self, presigning: Storage, fetch: Fetch) -> None:
+        put = self._presigned(presigning)
+        fetch(put.url, put.method, b"secret", put.headers)
+        answer = fetch(put.url)
+        assert answer.status >= 400
+        assert b"secret" not in answer.body
 
     def test_a_presigned_put_expires(self, presigning: Storage, fetch: Fetch, let_pass: LetPass) -> None:
-        put = presigning.presign_put("up", expires=2 * self.moment, content_type="text/csv", max_size=100)
+        put = presigning.presign_put(expires=2 * self.moment, content_type="text/csv", max_size=100)
         let_pass(2 * self.moment)
         self.eventually(
             lambda: fetch(put.url, put.method, b"late", put.headers).status >= 400, "a presigned put stops to work"
         )
+
+    def test_a_sweep_removes_an_upload_that_nobody_completed(
+        self, presigning: Storage, fetch: Fetch, let_pass: LetPass
+    ) -> None:
+        upload = self._uploaded(presigning, fetch, b"a,b")
+        assert presigning.sweep(older_than=timedelta(hours=1)) == 0
+        let_pass(2 * self.moment)
+        assert presigning.sweep(older_than=self.moment) == 1
+        with pytest.raises(UploadMissing):
+            presigning.complete(upload, "up", max_size=100)
 
     # Going away.
 

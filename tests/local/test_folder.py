@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
-from bharat.contracts.storage import FileMissing, Storage, StorageUnavailable
+from bharat.contracts.storage import FileMissing, Storage, StorageUnavailable, UploadMissing
 from bharat.local.folder import FolderStorage
 from bharat.local.options import FolderOptions
 from bharat.testing.platform import SmallPlatform
@@ -253,12 +253,12 @@ def test_dropping_a_half_read_file_closes_it(storage: Storage) -> None:
 # The signed URLs.
 
 
-@pytest.mark.parametrize("name", ["expires", "signature", "filename"])
+@pytest.mark.parametrize("name", ["expires", "signature", "filename", "inline_type"])
 def test_an_altered_url_is_refused(storage: Storage, fetch: Fetch, name: str) -> None:
     storage.put("a", [b"x"])
-    url = storage.presign_get("a", expires=timedelta(minutes=1), filename="a.txt")
+    url = storage.presign_get("a", expires=timedelta(minutes=1), filename="a.png", inline_type="image/png")
     query = dict(parse_qsl(urlsplit(url).query))
-    query[name] = query[name][:-1] + ("1" if query[name][-1] != "1" else "2")
+    query[name] = "image/gif" if name == "inline_type" else query[name][:-1] + ("1" if query[name][-1] != "1" else "2")
     answer = fetch(f"{url.partition('?')[0]}?{urlencode(query)}")
     assert answer.status == 403
     assert b"altered" in answer.body
@@ -319,6 +319,16 @@ def test_a_download_can_be_resumed(
     assert answer.body == body if status < 400 else b"range" in answer.body
 
 
+def test_a_download_that_changed_meanwhile_begins_anew(storage: Storage, fetch: Fetch) -> None:
+    storage.put("digits", [b"0123456789"])
+    url = storage.presign_get("digits", expires=timedelta(minutes=1))
+    etag = fetch(url).headers["etag"]
+    resumed = {"Range": "bytes=5-", "If-Range": etag}
+    assert (fetch(url, headers=resumed).status, fetch(url, headers=resumed).body) == (206, b"56789")
+    storage.put("digits", [b"9876543210"])
+    assert (fetch(url, headers=resumed).status, fetch(url, headers=resumed).body) == (200, b"9876543210")
+
+
 @pytest.mark.parametrize(
     ("asked", "status", "content_range"),
     [("bytes=0-", 416, "bytes */0"), ("bytes=0-0", 416, "bytes */0"), ("", 200, None)],
@@ -334,16 +344,33 @@ def test_an_empty_file_has_no_range(
 
 
 def test_an_upload_larger_than_agreed_stores_nothing(storage: Storage, fetch: Fetch) -> None:
-    put = storage.presign_put("up", expires=timedelta(minutes=1), content_type="text/plain", max_size=10)
+    put = storage.presign_put(expires=timedelta(minutes=1), content_type="text/plain", max_size=10)
     assert fetch(put.url, "PUT", b"x" * 11, dict(put.headers)).status == 413
-    assert keys(storage.list()) == []
+    with pytest.raises(UploadMissing):
+        storage.complete(put.upload, "up", max_size=10)
     assert fetch(put.url, "PUT", b"x" * 10, dict(put.headers)).status == 204
-    assert storage.stat("up").size == 10
+    assert storage.complete(put.upload, "up", max_size=10).size == 10
+
+
+def test_an_upload_may_be_sent_again(storage: Storage, fetch: Fetch) -> None:
+    put = storage.presign_put(expires=timedelta(minutes=1), content_type="text/plain", max_size=10)
+    for body in (b"first", b"second"):
+        assert fetch(put.url, "PUT", body, dict(put.headers)).status == 204
+    storage.complete(put.upload, "up", max_size=10)
+    assert read(storage, "up") == b"second"
+
+
+def test_a_completed_upload_leaves_nothing_aside(storage: Storage, fetch: Fetch, root: Path) -> None:
+    put = storage.presign_put(expires=timedelta(minutes=1), content_type="text/plain", max_size=10)
+    fetch(put.url, "PUT", b"x", dict(put.headers))
+    assert len(list((root / ".uploads").iterdir())) == 1
+    storage.complete(put.upload, "up", max_size=10)
+    assert list((root / ".uploads").iterdir()) == []
 
 
 def test_a_url_to_upload_does_not_download(storage: Storage, fetch: Fetch) -> None:
     storage.put("a", [b"x"])
-    put = storage.presign_put("a", expires=timedelta(minutes=1), content_type="text/plain", max_size=10)
+    put = storage.presign_put(expires=timedelta(minutes=1), content_type="text/plain", max_size=10)
     expires, signature = (dict(parse_qsl(urlsplit(put.url).query))[name] for name in ("expires", "signature"))
     url = f"{put.url.partition('?')[0]}?{urlencode({'expires': expires, 'signature': signature})}"
     assert fetch(url).status == 403

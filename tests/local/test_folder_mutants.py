@@ -65,7 +65,7 @@ def test_following_links_leaks_what_lies_outside(
 def test_following_a_link_to_a_file_leaks_it(
     storage: FolderStorage, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Protected: `os.O_NOFOLLOW` in `_FILE`, with which `FolderStorage._find` opens."""
+    """Protected: `os.O_NOFOLLOW` in `_FILE`, with which `FolderStorage._read` opens."""
     monkeypatch.setattr(folder, "_FILE", folder._FILE & ~os.O_NOFOLLOW)
     with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
         test_folder.test_a_symbolic_link_to_a_file_is_no_file(storage, root, tmp_path)

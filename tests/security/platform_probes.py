@@ -373,15 +373,14 @@ def _file(world: World, caller: str, operation: str) -> Iterator[Probe]:
     """Files are given out by signed URLs alone: whoever holds one may use it, for this file and this purpose."""
     word = world.secrets.word(Secret("setting", "nobody's"))
     key, urls = f"files/{word}.txt", SignedUrls(world.site.app)
-    world.site.app.storage.put(key, [b"a file"], content_type="text/plain")
     hour, put = timedelta(hours=1), operation == "storage_upload"
     if put:
-        made = urls.upload(key, expires=hour, content_type="text/plain", max_size=100)
-        other = urls.upload(f"{key}.other", expires=hour, content_type="text/plain", max_size=100)
-        url, wrong = made.url, other.url
+        presign = partial(world.site.app.storage.presign_put, expires=hour, content_type="text/plain", max_size=100)
+        url, wrong = presign().url, presign().url
     else:
-        url = urls.download(key, expires=hour, filename=None)
-        wrong = urls.download(f"{key}.other", expires=hour, filename=None)
+        world.site.app.storage.put(key, [b"a file"], content_type="text/plain")
+        url = urls.download(key, expires=hour, filename=None, inline_type=None)
+        wrong = urls.download(f"{key}.other", expires=hour, filename=None, inline_type=None)
     path, query = url.removeprefix(world.site.app.public_url).split("?")
     more: dict[str, Any] = {"raw": b"new", "headers": {"Content-Type": "text/plain"}} if put else {}
     method = "PUT" if put else "GET"

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from bharat.contracts.storage import OpenFile, Storage, StoredFile
+from bharat.contracts.storage import ListedFile, OpenFile, Storage, StoredFile
 from bharat.local.folder import FolderStorage
 from bharat.local.options import FolderOptions
 from bharat.testing.platform import SmallPlatform
@@ -103,7 +103,7 @@ class TestCountsTheEndOfARangeIn(Wrong):
 
 class TestListsBySegments(Wrong):
     class backend(FolderStorage):  # noqa: N801
-        def list(self, prefix: str = "", *, after: str | None = None, limit: int = 1000) -> Sequence[StoredFile]:
+        def list(self, prefix: str = "", *, after: str | None = None, limit: int = 1000) -> Sequence[ListedFile]:
             folder = f"{prefix.rstrip('/')}/" if prefix else ""
             return super().list(folder, after=after, limit=limit)
 
@@ -118,5 +118,21 @@ class TestForgetsTheDisplayName(Wrong):
 
 class TestItsLinksNeverExpire(Wrong):
     class backend(FolderStorage):  # noqa: N801
-        def presign_get(self, key: str, *, expires: timedelta, filename: str | None = None) -> str:
-            return super().presign_get(key, expires=timedelta(days=365), filename=filename)
+        def presign_get(self, key: str, *, expires: timedelta, **more: Any) -> str:
+            return super().presign_get(key, expires=timedelta(days=365), **more)
+
+
+class TestCompletesUnseen(Wrong):
+    class backend(FolderStorage):  # noqa: N801
+        def complete(
+            self, upload: str, key: str, *, max_size: int, sha256: str | None = None, **more: Any
+        ) -> StoredFile:
+            return super().complete(upload, key, max_size=2**53, **more)
+
+
+class TestPublishesUploadsAtOnce(Wrong):
+    class backend(FolderStorage):  # noqa: N801
+        def stage(self, upload: str, chunks: Iterable[bytes], *, content_type: str) -> None:
+            written = [*chunks]
+            super().stage(upload, written, content_type=content_type)
+            self.put(f"uploads/{upload}", written, content_type=content_type)

@@ -11,12 +11,14 @@ import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from bharat.contracts.platform import Clock, Platform
 from bharat.contracts.storage import (
     CHUNK_SIZE,
     ChecksumMismatch,
     FileMissing,
+    ListedFile,
     OpenFile,
     PresignedPut,
     RangeNotSatisfiable,
@@ -42,6 +44,9 @@ _DESCRIBED = (
     "SELECT u.key, u.size, u.sha256, u.content_type, u.filename, u.modified_at, u.id "
     "FROM files f JOIN uploads u ON u.id = f.upload "
 )
+
+
+_NO_URLS = "a cabinet doesn't presign; ask `features.presign` first"
 
 
 class CabinetStorage:
@@ -125,17 +130,22 @@ class CabinetStorage:
             _remove(connection, key)
             connection.execute("COMMIT")
 
-    def list(self, prefix: str = "", *, after: str | None = None, limit: int = 1000) -> Sequence[StoredFile]:
+    def list(self, prefix: str = "", *, after: str | None = None, limit: int = 1000) -> Sequence[ListedFile]:
         query = _DESCRIBED + "WHERE f.key >= ? AND f.key > ? AND substr(f.key, 1, ?) = ? ORDER BY f.key LIMIT ?"
         with self._opened() as connection:
             rows = connection.execute(query, (prefix, after or "", len(prefix), prefix, limit)).fetchall()
-        return [_described(row) for row in rows]
+        return [ListedFile(file.key, file.size, file.modified_at) for file in map(_described, rows)]
 
-    def presign_get(self, key: str, *, expires: timedelta, filename: str | None = None) -> str:
-        raise NotImplementedError("a cabinet doesn't presign; ask `features.presign` first")
+    def presign_get(
+        self, key: str, *, expires: timedelta, filename: str | None = None, inline_type: str | None = None
+    ) -> str:
+        raise NotImplementedError(_NO_URLS)
 
-    def presign_put(self, key: str, *, expires: timedelta, content_type: str, max_size: int) -> PresignedPut:
-        raise NotImplementedError("a cabinet doesn't presign; ask `features.presign` first")
+    def presign_put(self, *, expires: timedelta, content_type: str, max_size: int) -> PresignedPut:
+        raise NotImplementedError(_NO_URLS)
+
+    def complete(self, upload: str, key: str, *, max_size: int, **description: Any) -> StoredFile:
+        raise NotImplementedError(_NO_URLS)
 
     def sweep(self, *, older_than: timedelta) -> int:
         before = (self._clock.now() - older_than).isoformat()
