@@ -154,6 +154,7 @@ class Bharat:
                 key=self.key("cursors"),
                 # Each holds a connection until its end; the other requests need some too.
                 imports=max(1, config.database.pool_size // 2),
+                max_file_size=config.files.max_size,
             )
             self.accounts = Accounts(self, Policy.of(config), self.permissions)
             # What is wrong with a schedule or a job is said at the start of every process, not first in a worker's log.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import secrets
-import sys
 import threading
 import unicodedata
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from argon2.low_level import ARGON2_VERSION
 
 from bharat.accounts.common_passwords import COMMON
 from bharat.contracts.errors import FieldFault, Invalid
+from bharat.data.off_loop import off_loop
 
 ResultT = TypeVar("ResultT")
 
@@ -81,13 +81,7 @@ class Passwords:
 
     def _off_loop(self, work: Callable[[], ResultT]) -> ResultT:
         with self._turn:
-            monkey = sys.modules.get("gevent.monkey")
-            if monkey is not None and monkey.is_module_patched("threading"):
-                from gevent import get_hub
-
-                result: ResultT = get_hub().threadpool.apply(work)
-                return result
-            return work()
+            return off_loop(work)
 
 
 def _hash_of_nothing(hasher: PasswordHasher) -> str:

@@ -3,7 +3,7 @@
 from bharat.config.fields import Decoded, Row, Setting, decode, settings_of
 from bharat.config.load import find_file, load, places
 from bharat.config.secret import HiddenText, Secret, shown
-from bharat.config.sections import Accounts, Choice, Config, Database, Log, Server, Worker
+from bharat.config.sections import Accounts, Choice, Config, Database, Files, Log, Server, Worker
 from bharat.config.sources import Raw
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Config",
     "Database",
     "Decoded",
+    "Files",
     "HiddenText",
     "Log",
     "Raw",

@@ -18,6 +18,7 @@ from bharat.config.sections import (
     Choice,
     Config,
     Database,
+    Files,
     Log,
     Server,
     Worker,
@@ -32,6 +33,7 @@ SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "database": Database,
     "accounts": Accounts,
     "worker": Worker,
+    "files": Files,
     "log": Log,
 }
 _TOP = {

@@ -131,6 +131,12 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clock: Annotated[bool, Meta(description="whether this worker also starts jobs by the clock")] = True
 
 
+class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[files]`: files attached to records."""
+
+    max_size: Annotated[Count, Meta(description="largest attached file, in bytes")] = 1024**3
+
+
 class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[log]`."""
 
@@ -165,6 +171,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     database: Database = msgspec.field(default_factory=Database)
     accounts: Accounts = msgspec.field(default_factory=Accounts)
     worker: Worker = msgspec.field(default_factory=Worker)
+    files: Files = msgspec.field(default_factory=Files)
     log: Log = msgspec.field(default_factory=Log)
     choices: Mapping[str, Choice] = {}
     plugin_settings: Mapping[str, Mapping[str, Raw]] = {}

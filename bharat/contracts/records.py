@@ -176,7 +176,8 @@ class RecordType:
     to people and by which an import refers to it.
 
     `unique_together` lists sets of fields whose combination is unique among live rows. `before_save` rules run inside the transaction before the
-    row is written, `after_save` after; either may raise a `Problem` and nothing is stored."""
+    row is written, `after_save` after; either may raise a `Problem` and nothing is stored. `files`: people can attach files to the
+    records; who reaches a record reaches its files."""
 
     name: str
     plural: str
@@ -187,6 +188,7 @@ class RecordType:
     unique_together: tuple[tuple[str, ...], ...] = ()
     before_save: tuple[Rule, ...] = ()
     after_save: tuple[Rule, ...] = ()
+    files: bool = False
     description: str = ""
 
     def __post_init__(self) -> None:

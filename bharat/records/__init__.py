@@ -5,6 +5,8 @@ This is what plugins import to declare record types and to read and write record
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bharat.contracts.records import (
     AccessPolicy,
     Boolean,
@@ -20,6 +22,8 @@ from bharat.contracts.records import (
     Rule,
     Text,
 )
+from bharat.contracts.work import CronEntry, JobSpec
+from bharat.hookspecs import hookimpl
 from bharat.records.collection import Records
 from bharat.records.kit import Kit
 
@@ -40,3 +44,17 @@ __all__ = [
     "Rule",
     "Text",
 ]
+
+
+@hookimpl
+def bharat_jobs() -> Sequence[JobSpec]:
+    from bharat.records.files.jobs import COMPLETE, REMOVE, SWEEP, THUMBNAIL
+
+    return [COMPLETE, REMOVE, THUMBNAIL, SWEEP]
+
+
+@hookimpl
+def bharat_cron() -> Sequence[CronEntry]:
+    from bharat.records.files.jobs import DAILY
+
+    return [DAILY]

@@ -36,13 +36,15 @@ class Kit:
         permissions: Permissions,
         key: bytes,
         imports: int = 1,
+        max_file_size: int = 1024**3,
     ) -> None:
-        """`imports`: how many may run at once over HTTP."""
+        """`imports`: how many may run at once over HTTP. `max_file_size`: bytes of an attached file, at most."""
         self.database = database
         self.permissions = permissions
         self.cursors = Cursors(key)
         self.imports = Gate(imports)
         self.kept = Kept()
+        self.max_file_size = max_file_size
         metadata = sa.MetaData(naming_convention=NAMING)
         targets = _targets(types)
         resources = [

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.fixtures.application import OpenSite
+from tests.security.file_probes import file_probes
 from tests.security.platform_probes import PROBES
 from tests.security.record_probes import record_probes
 from tests.security.served import routes_of
@@ -21,7 +22,7 @@ from tests.security.world import World
 
 def probes_of(world: World, operations: set[str] | None = None) -> Iterator[Probe]:
     """The probes of these operations, all by default, made one after the other as they are walked."""
-    makers: dict[str, Callable[[str], Iterator[Probe]]] = {**record_probes(world)}
+    makers: dict[str, Callable[[str], Iterator[Probe]]] = {**record_probes(world), **file_probes(world)}
     for operation, make in PROBES.items():
         makers[operation] = lambda caller, make=make: make(world, caller)  # type: ignore[misc] # mypy reads no defaults
     for operation in routes_of(world.site):
@@ -37,7 +38,7 @@ def world(open_site: OpenSite) -> World:
 
 @pytest.mark.parametrize("dialect", ["sqlite"])
 def test_every_route_has_a_control(world: World) -> None:
-    lacking = routes_of(world.site).keys() - record_probes(world).keys() - PROBES.keys()
+    lacking = routes_of(world.site).keys() - record_probes(world).keys() - file_probes(world).keys() - PROBES.keys()
     assert not lacking, (
         f"{sorted(lacking)} are not walked: add an entry for each to PROBES in tests/security/platform_probes.py, with one "
         "call that somebody is allowed to make and those that everybody else is refused"

@@ -26,6 +26,8 @@ from bharat.data import appending, statements, tenancy
 from bharat.data.engine import create_engine
 from bharat.data.tables import tenancy_of
 from bharat.local.signed_urls import SignedUrls
+from bharat.records.files.attached import Attached, by_id
+from bharat.records.files.endpoints import FileEndpoints
 from bharat.records.history import History
 from bharat.records.lookups import Lookups
 from bharat.records.queries import Queries
@@ -208,6 +210,15 @@ MUTANTS = (
     ),
     Mutant("keys: whose keys", _everybodys_keys, ("list_api_keys", "revoke_api_key")),
     Mutant("keys: session_of, a key makes no keys", _replace("bharat.accounts.routes.keys.session_of", lambda request: (request.principal, "")), ("create_api_key",)),
+    Mutant(
+        "FileEndpoints._record", _set(FileEndpoints, "_record", lambda _, request, *__, **___: request.path["id"]),
+        ("list_deal_files", "read_deal_file", "download_deal_file", "show_deal_thumbnail", "link_deal_file", "upload_deal_file", "begin_deal_upload",
+         "complete_deal_upload", "delete_deal_file"),
+    ),
+    Mutant(
+        "Attached.one, the file of this record", _set(Attached, "one", lambda _, reader, __, file: by_id(reader, file)),
+        ("read_deal_file", "download_deal_file", "show_deal_thumbnail", "link_deal_file"),
+    ),
     Mutant("SignedUrls._check", _set(SignedUrls, "_check", lambda *_: None), ("storage_download", "storage_upload")),
 )  # fmt: skip
 
@@ -230,7 +241,7 @@ ACROSS = (
     "report_pipeline", "list_deals", "read_deal", "total_deals", "export_deals", "list_deal_history", "update_deal", "delete_deal", "restore_deal",
     "bulk_deals", "import_deals", "create_deal", "list_deal_moves", "list_users", "read_user", "update_user",
     "list_teams", "read_team", "delete_team", "list_custom_fields", "read_custom_field", "list_invitations", "revoke_invitation",
-    "list_audit_entries", "list_api_keys", "revoke_api_key",
+    "list_audit_entries", "list_api_keys", "revoke_api_key", "list_deal_files", "read_deal_file", "delete_deal_file",
 )  # fmt: skip
 """Operations that another organisation's rows show in when nothing keeps them out."""
 

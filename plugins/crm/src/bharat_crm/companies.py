@@ -8,6 +8,7 @@ COMPANY = RecordType(
     name="company",
     plural="companies",
     title="name",
+    files=True,
     label="Company",
     description="An organisation you sell to, buy from or work with.",
     fields=(

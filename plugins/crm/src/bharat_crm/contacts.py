@@ -8,6 +8,7 @@ CONTACT = RecordType(
     name="contact",
     plural="contacts",
     title="name",
+    files=True,
     label="Contact",
     description="A person you know, usually at a company.",
     fields=(

@@ -9,6 +9,7 @@ DEAL = RecordType(
     name="deal",
     plural="deals",
     title="name",
+    files=True,
     label="Deal",
     description="A chance to sell: its amount, its company and product, and its stage in a pipeline.",
     fields=(
