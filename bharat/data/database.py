@@ -20,7 +20,7 @@ from bharat.contracts.database import Parameters, Refused
 from bharat.contracts.errors import Unavailable
 from bharat.contracts.principal import Actor
 from bharat.data.appending import Appended, reason, statements
-from bharat.data.beginning import begin, begin_alone
+from bharat.data.beginning import PATIENCE, begin, begin_alone, patience_of
 from bharat.data.clock import OffsetClock
 from bharat.data.engine import EngineOptions, create_engine
 from bharat.data.statements import bind, for_reading
@@ -72,12 +72,7 @@ class BharatDatabase:
     def write(
         self, organisation_id: UUID | None, actor: Actor, *, wait: bool | timedelta = True
     ) -> Iterator[DatabaseUnit]:
-        here = threading.get_ident()
-        if here in self._writing:
-            raise RuntimeError(
-                "a unit of work is open here already, and a second one would wait for it for ever: use the open one, or call "
-                "sessions, locks and limits before the first use of it (`Route.before`)"
-            )
+        here = self._free_to_write()
         patience = wait if isinstance(wait, timedelta) else None if wait else timedelta(0)
         if self.dialect == "sqlite":
             opened = self._sqlite_write(self._busy_timeout if patience is None else min(patience, self._busy_timeout))
@@ -99,6 +94,16 @@ class BharatDatabase:
                 callback()
             except Exception:
                 log.exception("a callback after commit failed; what it would have hastened happens later")
+
+    def _free_to_write(self) -> int:
+        """This thread or greenlet. Raises `RuntimeError` when a unit is open in it."""
+        here = threading.get_ident()
+        if here in self._writing:
+            raise RuntimeError(
+                "a unit of work is open here already, and a second one would wait for it for ever: use the open one, or call "
+                "sessions, locks and limits before the first use of it (`Route.before`)"
+            )
+        return here
 
     def now(self) -> sa.ColumnElement[datetime]:
         return self.after(timedelta(0))
@@ -125,7 +130,20 @@ class BharatDatabase:
     ) -> Sequence[sa.Row[Any]]:
         """The rows of one read in autocommit. A read that found its connection closed is asked again, once."""
         prepared = for_reading(statement, self.dialect, platform=organisation_id is None)
-        bound = bind(prepared, organisation_id, parameters)
+        return self._run_in_autocommit(prepared, bind(prepared, organisation_id, parameters))
+
+    def run_alone(
+        self, statement: sa.Executable, parameters: Mapping[str, Any], patience: timedelta | None
+    ) -> Sequence[sa.Row[Any]]:
+        """The rows of one statement that writes platform tables on PostgreSQL and is a transaction by itself: one round trip. It waits
+        for locks as its `patience_row` says. One that found its connection closed is run again, once, and may have been carried
+        out before: it must be harmless twice."""
+        self._free_to_write()
+        prepared = scoped(statement, platform=True)
+        bound = bind(prepared, None, {**parameters, PATIENCE: patience_of(patience)})
+        return self._run_in_autocommit(prepared, bound)
+
+    def _run_in_autocommit(self, prepared: sa.Executable, bound: Any) -> Sequence[sa.Row[Any]]:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with self.engine.connect() as connection:
