@@ -17,7 +17,6 @@ _MESSAGE = (
     f"BEGIN; {{patience}}SELECT set_config('{ORGANISATION_SETTING}', '{{organisation}}', true), "
     f"set_config('{PLATFORM_SETTING}', '{{platform}}', true), statement_timestamp()"
 )
-PATIENCE = "bharat_patience"
 _MILLISECOND = timedelta(milliseconds=1)
 _AS_IT_IS = {"no_parameters": True}
 
@@ -35,19 +34,10 @@ def begin(connection: sa.Connection, organisation_id: UUID | None, patience: tim
     return at.astimezone(UTC)
 
 
-def patience_row() -> sa.CTE:
-    """One row, for a statement that is a transaction by itself: it bounds how long the statement waits for each lock, by the
-    parameter `PATIENCE` (from `patience_of`), for no longer than the statement runs. What is to wait no longer must take its rows
-    from it, or it may come before it."""
-    setting = "lock_timeout"
-    bound = sa.func.coalesce(sa.bindparam(PATIENCE, type_=sa.Text), sa.func.current_setting(setting))
-    return sa.select(sa.func.set_config(setting, bound, True).label("value")).cte("patience")
-
-
-def patience_of(patience: timedelta | None) -> str | None:
-    """A duration as `lock_timeout` takes it; `None` leaves it as it is."""
+def patience_of(patience: timedelta) -> str:
+    """A duration as PostgreSQL's `lock_timeout` takes it."""
     # Zero would be no limit.
-    return None if patience is None else f"{max(1, int(patience / _MILLISECOND))}ms"
+    return f"{max(1, int(patience / _MILLISECOND))}ms"
 
 
 def begin_alone(connection: sa.Connection) -> None:

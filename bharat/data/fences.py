@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from bharat.contracts.database import Unit
 from bharat.contracts.locks import Lease, LeaseLost
 from bharat.contracts.principal import SYSTEM
-from bharat.data.beginning import patience_row
+from bharat.data.beginning import patience_of
 from bharat.data.database import BharatDatabase
 from bharat.data.sweeping import sweep
 from bharat.data.tables import core_metadata, platform_table
@@ -49,29 +48,70 @@ _FORGET_EVERY = 500
 """Tokens that a process issues between two sweeps of those that were issued longer ago."""
 
 
+_AT_ONCE = """
+WITH patience AS MATERIALIZED (
+  SELECT set_config('lock_timeout', coalesce(%(patience)s::text, current_setting('lock_timeout')), true) AS setting
+), drawn AS (
+  INSERT INTO fences AS slots (slot, token) SELECT %(slot)s::integer, 1 FROM patience WHERE setting IS NOT NULL
+  ON CONFLICT (slot) DO UPDATE SET token = slots.token + 1 RETURNING slots.token
+)
+INSERT INTO newest_fences (name, token, issued_at)
+SELECT %(name)s::varchar, drawn.token, statement_timestamp() + %(shift)s FROM drawn
+ON CONFLICT (name) DO UPDATE SET token = excluded.token, issued_at = excluded.issued_at
+RETURNING token
+"""
+"""Draws a token and notes it in one statement of PostgreSQL, which is a transaction by itself: one round trip.
+
+Such a statement's parts run in an order of PostgreSQL's choosing, but for what one takes from another (its manual,
+"Data-Modifying Statements in WITH"). So the draw takes its row from the patience, without which it might wait for ever; and the note
+takes its token from the draw. The slot is locked by then and until the commit, so that notes come in the order of the tokens."""
+
+
 class DatabaseFences:
     """See `bharat.contracts.platform.Fences`. A row lock makes concurrent callers queue."""
 
     def __init__(self, database: BharatDatabase) -> None:
         self._database = database
         self._issued = 0
-        self._at_once = _at_once(database)
-        self._draw = _draw(sqlite.insert(fences).values(slot=_SLOT, token=1))
-        note = sqlite.insert(newest_fences).values(name=_NAME, token=_TOKEN, issued_at=database.now())
-        self._note = _note(note)
-        self._newest = sa.select(newest_fences.c.token).where(newest_fences.c.name == _NAME).with_for_update(read=True)
+        self._newest = (
+            sa.select(newest_fences.c.token)
+            .where(newest_fences.c.name == sa.bindparam("fence_name", type_=sa.String))
+            .with_for_update(read=True)
+        )
+        # What SQLite runs in place of `_AT_ONCE`: it knows no such statements, and has no round trips to save.
+        self._draw = (
+            sqlite.insert(fences)
+            .values(slot=sa.bindparam("fence_slot", type_=sa.Integer), token=1)
+            .on_conflict_do_update(index_elements=[fences.c.slot], set_={"token": fences.c.token + 1})
+            .returning(fences.c.token)
+        )
+        note = sqlite.insert(newest_fences).values(
+            name=sa.bindparam("fence_name", type_=sa.String),
+            token=sa.bindparam("fence_token", type_=sa.BigInteger),
+            issued_at=database.now(),
+        )
+        self._note = note.on_conflict_do_update(
+            index_elements=[newest_fences.c.name],
+            set_={"token": note.excluded.token, "issued_at": note.excluded.issued_at},
+        )
 
     def issue(self, name: str, *, wait: timedelta | None = None) -> int:
-        if self._database.dialect == "postgresql":
-            parameters = {"fence_slot": slot_of(name), "fence_name": name}
-            token = int(self._database.run_alone(self._at_once, parameters, wait)[0][0])
-        else:
-            with self._database.write(None, SYSTEM, wait=True if wait is None else wait) as unit:
-                token = int(unit.scalar(self._draw, {"fence_slot": slot_of(name)}))
-                unit.execute(self._note, {"fence_name": name, "fence_token": token})
+        token = self._at_once(name, wait) if self._database.dialect == "postgresql" else self._in_a_unit(name, wait)
         self._issued += 1
         if self._issued % _FORGET_EVERY == 0:
             self.sweep()
+        return token
+
+    def _at_once(self, name: str, wait: timedelta | None) -> int:
+        patience = None if wait is None else patience_of(wait)
+        parameters = {"slot": slot_of(name), "name": name, "patience": patience, "shift": self._database.clock.offset}
+        # Carried out twice, where the connection was lost, it leaves a gap.
+        return int(self._database.run_alone(_AT_ONCE, parameters)[0][0])
+
+    def _in_a_unit(self, name: str, wait: timedelta | None) -> int:
+        with self._database.write(None, SYSTEM, wait=True if wait is None else wait) as unit:
+            token = int(unit.scalar(self._draw, {"fence_slot": slot_of(name)}))
+            unit.execute(self._note, {"fence_name": name, "fence_token": token})
         return token
 
     def guard(self, unit: Unit, lease: Lease) -> None:
@@ -82,37 +122,6 @@ class DatabaseFences:
     def sweep(self) -> int:
         """Forget the newest tokens of names that nobody has locked for long; how many."""
         return sweep(self._database, None, newest_fences, newest_fences.c.issued_at < self._database.after(-KEPT))
-
-
-_SLOT = sa.bindparam("fence_slot", type_=sa.Integer)
-_NAME = sa.bindparam("fence_name", type_=sa.String)
-_TOKEN = sa.bindparam("fence_token", type_=sa.BigInteger)
-
-
-def _at_once(database: BharatDatabase) -> sa.Executable:
-    """Draws a token and notes it, in one statement of PostgreSQL, whose round trip begins and commits its transaction too.
-
-    The parts of such a statement run in an order of PostgreSQL's choosing but for what one takes from another (its manual,
-    "Data-Modifying Statements in WITH"): so the draw takes its row from the patience, and the note takes the token from the draw.
-    Its slot is locked by then and until the commit, so that notes come in the order of the tokens."""
-    patience = patience_row()
-    row = sa.select(_SLOT, sa.literal(1, sa.BigInteger)).where(patience.c.value.is_not(None))
-    drawn = _draw(postgresql.insert(fences).from_select(["slot", "token"], row)).cte("drawn")
-    token = sa.select(_NAME, drawn.c.token, database.now())
-    note = postgresql.insert(newest_fences).from_select(["name", "token", "issued_at"], token)
-    return _note(note).returning(newest_fences.c.token)
-
-
-def _draw(insert: Any) -> Any:
-    changed = insert.on_conflict_do_update(index_elements=[fences.c.slot], set_={"token": fences.c.token + 1})
-    return changed.returning(fences.c.token)
-
-
-def _note(insert: Any) -> Any:
-    return insert.on_conflict_do_update(
-        index_elements=[newest_fences.c.name],
-        set_={"token": insert.excluded.token, "issued_at": insert.excluded.issued_at},
-    )
 
 
 def slot_of(name: str) -> int:
