@@ -103,10 +103,11 @@ return 1
 """
 
 ROTATE = """
--- KEYS: session, the same under its new name. ARGV: hash, beginning of index keys, new hash.
+-- KEYS: session, the same under its new name. ARGV: hash, beginning of index keys, new hash, perhaps a new epoch.
 local session = live(KEYS[1], ARGV[1], ARGV[2])
 if not session then return 0 end
 redis.call('RENAME', KEYS[1], KEYS[2])
+if ARGV[4] then redis.call('HSET', KEYS[2], 'epoch', ARGV[4]) end
 redis.call('ZREM', session.index, ARGV[1])
 keep(KEYS[2], ARGV[3], session.index, session.ends)
 return 1

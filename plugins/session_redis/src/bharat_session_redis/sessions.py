@@ -77,9 +77,10 @@ class RedisSessions:
     def unset(self, token: str, field: str) -> None:
         self._change(self._unset, token, [_name(field)])
 
-    def rotate(self, token: str) -> str:
+    def rotate(self, token: str, *, epoch: int | None = None) -> str:
         fresh = new_token()
-        self._change(self._rotate, token, [token_hash(fresh)], self._session + token_hash(fresh))
+        arguments = [token_hash(fresh), *([] if epoch is None else [str(epoch)])]
+        self._change(self._rotate, token, arguments, self._session + token_hash(fresh))
         return fresh
 
     def delete(self, token: str) -> None:
