@@ -78,7 +78,7 @@ class RedisClients:
         What `commands` does beside sending and reading (retries, which we have none of; metrics, conversions) costs a fifth of a
         round trip. So what a request waits for goes this way."""
         pool = self.commands.connection_pool
-        connection = pool.get_connection()
+        connection: Any = pool.get_connection()
         try:
             connection.send_command(*words)
             return connection.read_response()
