@@ -67,7 +67,7 @@ def answer_after_an_interrupted_call(connect: Open, monkeypatch: pytest.MonkeyPa
         if not stopped:
             stopped.append(True)
             raise KeyboardInterrupt
-        return read_response(self, *arguments, **more)  # type: ignore[no-untyped-call]
+        return read_response(self, *arguments, **more)
 
     # As when the answer is late: the pool, which looks for what was left over, finds nothing yet.
     monkeypatch.setattr(redis.Connection, "can_read", lambda *_: False)
