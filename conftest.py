@@ -4,6 +4,7 @@ from __future__ import annotations
 
 pytest_plugins = [
     "bharat.testing.plugin",
+    "bharat_local_servers.pytest_fixtures",
     "tests.fixtures.databases",
     "tests.fixtures.application",
     "tests.fixtures.signals",

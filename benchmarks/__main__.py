@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import api, growth, startup
+from benchmarks import api, growth, redis_stores, startup
 from benchmarks.report import Goal, machine, verdict
 
 
@@ -16,27 +16,28 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="Measure Bharat beside named rivals that do the same work."
     )
-    parser.add_argument("what", nargs="?", choices=("api", "growth", "startup", "all"), default="api")
+    parser.add_argument("what", nargs="?", choices=("api", "growth", "startup", "redis", "all"), default="api")
     parser.add_argument("--rows", type=int, help="contacts in the table: 100000 for api, 1000000 for growth")
     parser.add_argument("--requests", type=int, default=100, help="requests a round (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=15, help="rounds, of which medians are taken (%(default)s)")
+    parser.add_argument("--rounds", type=int, help="rounds, of which medians are taken: 15, and 150 for redis")
     parser.add_argument("--database", choices=("sqlite", "postgresql", "both"), default="both")
     options = parser.parse_args(arguments)
     databases = ("sqlite", "postgresql") if options.database == "both" else (options.database,)
+    rounds = options.rounds or 15
     goals: list[Goal] = []
     machine()
     with tempfile.TemporaryDirectory(prefix="bharat-bench-") as name:
         folder = Path(name)
         if options.what in ("api", "all"):
-            goals += api.run(
-                databases, options.rows or 100_000, options.requests, options.rounds, _made(folder / "api")
-            )
+            goals += api.run(databases, options.rows or 100_000, options.requests, rounds, _made(folder / "api"))
         if options.what in ("growth", "all"):
             goals += growth.run(
-                databases, options.rows or 1_000_000, options.requests, options.rounds, _made(folder / "growth")
+                databases, options.rows or 1_000_000, options.requests, rounds, _made(folder / "growth")
             )
         if options.what in ("startup", "all"):
-            startup.run(min(options.rounds, 5), _made(folder / "startup"))
+            startup.run(min(rounds, 5), _made(folder / "startup"))
+        if options.what in ("redis", "all"):
+            goals += redis_stores.run(options.requests, options.rounds or 150, _made(folder / "redis"))
     return verdict(goals)
 
 

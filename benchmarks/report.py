@@ -6,7 +6,7 @@ import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,18 @@ def machine() -> None:
     """On what this runs, and the versions that were compared."""
     names = (
         "falcon", "gunicorn", "gevent", "sqlalchemy", "psycopg", "msgspec", "fastapi", "pydantic", "uvicorn", "aiosqlite",
-        "django", "djangorestframework",
+        "django", "djangorestframework", "redis",
     )  # fmt: skip
     say(f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    say(", ".join(f"{name} {version(name)}" for name in names))
+    say(", ".join(f"{name} {found}" for name in names if (found := _version(name)) is not None))
+
+
+def _version(name: str) -> str | None:
+    """`None` for a rival that is not installed, and so not measured."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def verdict(goals: Sequence[Goal]) -> int:

@@ -16,11 +16,12 @@ from bharat.accounts.trail import note
 from bharat.accounts.users import set_password
 from bharat.contracts.errors import Conflict, FieldFault, Invalid, Unauthenticated, Unavailable
 from bharat.contracts.principal import Actor, ActorKind, Principal
-from bharat.contracts.sessions import NewSession, Session, SessionsUnavailable, handle_of
+from bharat.contracts.sessions import NewSession, Session, SessionGone, SessionsUnavailable, handle_of
 
 log = logging.getLogger(__name__)
 
 _CREDENTIAL = sa.select(credentials.c.user_id, credentials.c.organisation_id, credentials.c.password_hash)
+_EPOCH = sa.select(users.c.epoch)
 _MINE = sa.and_(credentials.c.user_id == users.c.id, credentials.c.organisation_id == users.c.organisation_id)
 _LOGIN = sa.select(users.c.name, users.c.epoch, credentials.c.email, credentials.c.password_hash).select_from(
     users.join(credentials, _MINE)
@@ -108,6 +109,32 @@ def change_password(
         raise
     forget_sessions(accounts, principal.organisation_id, principal.user_id, keep=session.handle)
     return fresh
+
+
+def end_other_sessions(accounts: Accounts, principal: Principal, token: str) -> tuple[str, int]:
+    """Log out everywhere but here: a new token for this session, and how many others ended.
+
+    The user's epoch is raised, so that they stay dead whatever their store remembers or is restored to; this one is moved to the new
+    epoch first, where it is dead until the change is committed. Raises `Unauthenticated` when it ended meanwhile, `Conflict`
+    when another change raised the epoch, and `Unavailable`."""
+    database = accounts.app.database
+    epoch = int(database.read(principal.organisation_id).scalar(_EPOCH.where(users.c.id == principal.user_id)))
+    store = accounts.app.sessions
+    try:
+        live = store.list(principal.organisation_id, principal.user_id)
+        fresh = store.rotate(token, epoch=epoch + 1)
+    except SessionsUnavailable as error:
+        raise sessions_unavailable() from error
+    except SessionGone as error:
+        raise Unauthenticated("This session has ended: log in again.") from error
+    count = sum(session.epoch == epoch and session.handle != principal.session for session in live)
+    with database.write(principal.organisation_id, principal.actor) as unit:
+        mine = (users.c.id == principal.user_id) & (users.c.epoch == epoch)
+        if unit.execute(users.update().where(mine).values(epoch=epoch + 1)).rowcount != 1:
+            raise Conflict("Your login was changed in the meantime: log in again.")
+        note(unit, "sessions_ended", "user", principal.user_id, {"count": (count, 0)})
+    forget_sessions(accounts, principal.organisation_id, principal.user_id, keep=handle_of(fresh))
+    return fresh, count
 
 
 def begin_session(

@@ -92,9 +92,10 @@ class Sessions(Protocol):
         """Remove one field; an absent field is a no-op. Raises `SessionGone`."""
         ...
 
-    def rotate(self, token: str) -> str:
+    def rotate(self, token: str, *, epoch: int | None = None) -> str:
         """Move the session to a new token and return it; the old token is dead at once. Used on login and privilege
-        change (ASVS 7.2.4). `created_at`, both expiries and the data stay. Raises `SessionGone`."""
+        change (ASVS 7.2.4). `created_at`, both expiries and the data stay, and so does the epoch unless one is given.
+        Raises `SessionGone`."""
         ...
 
     def delete(self, token: str) -> None:

@@ -28,11 +28,16 @@ def begin(connection: sa.Connection, organisation_id: UUID | None, patience: tim
         # Its digits alone: what is no UUID has none, and must not get into the message.
         organisation="" if organisation_id is None else organisation_id.hex,
         platform="on" if organisation_id is None else "",
-        # Zero would be no limit.
-        patience="" if patience is None else f"SET LOCAL lock_timeout = {max(1, int(patience / _MILLISECOND))}; ",
+        patience="" if patience is None else f"SET LOCAL lock_timeout = '{patience_of(patience)}'; ",
     )
     at: datetime = connection.exec_driver_sql(message, execution_options=_AS_IT_IS).one()[2]
     return at.astimezone(UTC)
+
+
+def patience_of(patience: timedelta) -> str:
+    """A duration as PostgreSQL's `lock_timeout` takes it."""
+    # Zero would be no limit.
+    return f"{max(1, int(patience / _MILLISECOND))}ms"
 
 
 def begin_alone(connection: sa.Connection) -> None:

@@ -72,12 +72,7 @@ class BharatDatabase:
     def write(
         self, organisation_id: UUID | None, actor: Actor, *, wait: bool | timedelta = True
     ) -> Iterator[DatabaseUnit]:
-        here = threading.get_ident()
-        if here in self._writing:
-            raise RuntimeError(
-                "a unit of work is open here already, and a second one would wait for it for ever: use the open one, or call "
-                "sessions, locks and limits before the first use of it (`Route.before`)"
-            )
+        here = self._free_to_write()
         patience = wait if isinstance(wait, timedelta) else None if wait else timedelta(0)
         if self.dialect == "sqlite":
             opened = self._sqlite_write(self._busy_timeout if patience is None else min(patience, self._busy_timeout))
@@ -99,6 +94,16 @@ class BharatDatabase:
                 callback()
             except Exception:
                 log.exception("a callback after commit failed; what it would have hastened happens later")
+
+    def _free_to_write(self) -> int:
+        """This thread or greenlet. Raises `RuntimeError` when a unit is open in it."""
+        here = threading.get_ident()
+        if here in self._writing:
+            raise RuntimeError(
+                "a unit of work is open here already, and a second one would wait for it for ever: use the open one, or call "
+                "sessions, locks and limits before the first use of it (`Route.before`)"
+            )
+        return here
 
     def now(self) -> sa.ColumnElement[datetime]:
         return self.after(timedelta(0))
@@ -126,10 +131,21 @@ class BharatDatabase:
         """The rows of one read in autocommit. A read that found its connection closed is asked again, once."""
         prepared = for_reading(statement, self.dialect, platform=organisation_id is None)
         bound = bind(prepared, organisation_id, parameters)
+        return self._in_autocommit(lambda connection: connection.execute(prepared, bound))
+
+    def run_alone(self, text: str, parameters: Mapping[str, Any]) -> Sequence[sa.Row[Any]]:
+        """The rows of one statement that writes platform tables on PostgreSQL and is a transaction by itself: one round trip. For the
+        core's own use: nothing limits it to an organisation. It is given in the driver's words, which saves SQLAlchemy's (measured:
+        230 instead of 310 µs for a fencing token). One that found its connection closed is run again, once, and may have been
+        carried out before: it must be harmless twice."""
+        self._free_to_write()
+        return self._in_autocommit(lambda connection: connection.exec_driver_sql(text, dict(parameters)))
+
+    def _in_autocommit(self, run: Callable[[sa.Connection], sa.CursorResult[Any]]) -> Sequence[sa.Row[Any]]:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with self.engine.connect() as connection:
-                    return connection.execute(prepared, bound).all()
+                    return run(connection).all()
             except sa.exc.DBAPIError as error:
                 if error.connection_invalidated and attempt < _ATTEMPTS:
                     continue

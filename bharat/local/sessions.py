@@ -125,9 +125,11 @@ class DatabaseSessions:
     def unset(self, token: str, field: str) -> None:
         self._change(token, lambda data: {name: kept for name, kept in data.items() if name != field})
 
-    def rotate(self, token: str) -> str:
+    def rotate(self, token: str, *, epoch: int | None = None) -> str:
         fresh = new_token()
         statement = sessions.update().where(self._mine).values(token_hash=token_hash(fresh))
+        if epoch is not None:
+            statement = statement.values(epoch=epoch)
         with self._writing() as unit:
             if unit.execute(statement, {"token": token_hash(token)}).rowcount != 1:
                 raise _gone()

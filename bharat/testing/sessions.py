@@ -336,6 +336,16 @@ class SessionsSuite(Suite):
             assert getattr(after, field) == getattr(before, field), field
         assert dict(after.data) == {"a": 1}
 
+    def test_rotation_can_move_a_session_to_another_epoch(
+        self, sessions: Sessions, organisation: UUID, user: UUID
+    ) -> None:
+        old, _ = sessions.create(self.login(organisation, user, epoch=3, data={"a": 1}))
+        (before,) = sessions.list(organisation, user)
+        sessions.rotate(old, epoch=4)
+        (after,) = sessions.list(organisation, user)
+        assert (after.epoch, dict(after.data)) == (4, {"a": 1})
+        assert (after.created_at, after.expires_at) == (before.created_at, before.expires_at)
+
     def test_rotation_does_not_lengthen_a_session(
         self, sessions: Sessions, organisation: UUID, user: UUID, let_pass: LetPass
     ) -> None:

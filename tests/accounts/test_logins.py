@@ -19,7 +19,7 @@ from bharat.accounts.service import Accounts
 from bharat.accounts.tables import credentials, users
 from bharat.accounts.users import raise_epoch, set_login, set_password
 from bharat.contracts.limits import LimitsUnavailable, Verdict
-from bharat.contracts.principal import SYSTEM
+from bharat.contracts.principal import SYSTEM, Principal
 from bharat.contracts.route import Public, Stream
 from bharat.contracts.sessions import SessionsUnavailable
 from bharat.data.clock import OffsetClock
@@ -260,9 +260,53 @@ def test_one_lists_ones_sessions_and_ends_one_or_the_others(site: Site) -> None:
     assert first.delete(f"/me/sessions/{listed[0]['handle']}").status_code == 204
     assert third.get("/me").status_code == 401
     assert second.get("/me").status_code == 200
+    old = first.token
     assert first.delete("/me/sessions").json == {"ended": 1}
+    assert first.token not in (None, old)
     assert second.get("/me").status_code == 401
     assert first.get("/me").status_code == 200
+
+
+def live_in_a_restored_store(site: Site, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether somebody is still logged in elsewhere after "log out everywhere else", when the store has lost that."""
+    here, there = site.browser(AGENT), site.browser(AGENT)
+    monkeypatch.setattr(DatabaseSessions, "revoke_all", lambda self, *arguments, **more: 0)
+    assert here.delete("/me/sessions").json == {"ended": 1}
+    assert here.get("/me").status_code == 200
+    return there.get("/me").status_code == 200
+
+
+def test_who_logs_out_everywhere_else_does_so_whatever_the_store_remembers(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Protected: `epoch=epoch + 1` in the change of the user in `logins.end_other_sessions`."""
+    assert not live_in_a_restored_store(site, monkeypatch)
+
+
+def test_mutant_that_raises_no_epoch_leaves_it_to_the_store(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def end_others(accounts: Accounts, principal: Principal, token: str) -> tuple[str, int]:
+        sessions = accounts.app.sessions
+        others = sessions.list(principal.organisation_id, principal.user_id)[1:]
+        sessions.revoke_all(principal.organisation_id, principal.user_id, keep=principal.session)
+        return token, len(others)
+
+    monkeypatch.setattr("bharat.accounts.routes.me.end_other_sessions", end_others)
+    assert live_in_a_restored_store(site, monkeypatch)
+
+
+def test_one_who_logs_out_everywhere_else_while_the_login_is_changed_is_told_so(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = site.browser(AGENT)
+    rotate = DatabaseSessions.rotate
+
+    def meanwhile(self: DatabaseSessions, token: str, *, epoch: int | None = None) -> str:
+        with site.app.database.write(site.acme, SYSTEM) as unit:
+            raise_epoch(unit, site.users["agent"])
+        return rotate(self, token, epoch=epoch)
+
+    monkeypatch.setattr(DatabaseSessions, "rotate", meanwhile)
+    assert here.delete("/me/sessions").status_code == 409
 
 
 def test_nobody_ends_another_users_session(site: Site) -> None:

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 
-from bharat_local_servers import ServerUnavailable, find_nginx, find_postgres, find_valkey
+from bharat_local_servers import find_nginx, find_postgres, find_valkey
+from bharat_local_servers.pytest_fixtures import required
 from tests.cluster.browser import Browser
 from tests.cluster.sites import Site, cluster_site, logged_in, single_site
 
@@ -42,11 +42,6 @@ def asha(site: Site) -> Browser:
 
 def need_all_programs() -> None:
     """A missing server is a loud skip on a laptop and a failure when CI is set."""
-    try:
-        find_nginx()
-        find_postgres()
-        find_valkey()
-    except ServerUnavailable as reason:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(reason))
+    required(find_nginx)
+    required(find_postgres)
+    required(find_valkey)

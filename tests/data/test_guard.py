@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
+from bharat.contracts.errors import Unavailable
 from bharat.contracts.locks import Lease, LeaseLost
 from bharat.contracts.principal import SYSTEM
 from bharat.data import BharatDatabase
+from bharat.data import fences as data_fences
 from bharat.data.clock import OffsetClock
-from bharat.data.fences import KEPT, DatabaseFences, newest_fences
+from bharat.data.engine import EngineOptions
+from bharat.data.fences import KEPT, DatabaseFences, newest_fences, slot_of
+from bharat.data.fences import fences as all_fences
 from bharat.data.organisations import organisations
+from bharat.testing.suite import together
 
 MINUTE = timedelta(minutes=1)
 
@@ -105,10 +117,11 @@ def test_what_is_not_known_is_refused(
     assert leased(fences).fence > lease.fence
 
 
-@pytest.mark.parametrize("dialect", ["postgresql"])
-def test_nobody_is_given_the_lock_while_a_guarded_write_is_under_way(
-    database: BharatDatabase, fences: DatabaseFences, organisation_id: UUID
-) -> None:
+# What the issue of a token waits for, and for how long. SQLite has one writer, so there it waits for any unit.
+
+
+def issued_during_a_guarded_write(database: BharatDatabase, fences: DatabaseFences, organisation_id: UUID) -> list[int]:
+    """The tokens that are issued before a guarded write is over; afterwards one more is."""
     lease = leased(fences)
     issued: list[int] = []
     thread = threading.Thread(target=lambda: issued.append(fences.issue("report")))
@@ -116,6 +129,156 @@ def test_nobody_is_given_the_lock_while_a_guarded_write_is_under_way(
         fences.guard(unit, lease)
         thread.start()
         thread.join(0.5)
-        assert issued == [], "a later token was issued before the guarded write was over"
+        too_early = list(issued)
     thread.join(10)
     assert issued == [lease.fence + 1]
+    return too_early
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_nobody_is_given_the_lock_while_a_guarded_write_is_under_way(
+    database: BharatDatabase, fences: DatabaseFences, organisation_id: UUID
+) -> None:
+    """Protected: `with_for_update(read=True)` in `DatabaseFences.guard`'s question."""
+    assert issued_during_a_guarded_write(database, fences, organisation_id) == []
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_mutant_that_does_not_hold_the_note_lets_the_next_token_be_issued(
+    database: BharatDatabase, fences: DatabaseFences, organisation_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = sa.select(newest_fences.c.token).where(newest_fences.c.name == sa.bindparam("fence_name"))
+    monkeypatch.setattr(fences, "_newest", question)
+    assert issued_during_a_guarded_write(database, fences, organisation_id) != []
+
+
+def seconds_of_an_issue_that_can_t_be(database: BharatDatabase, fences: DatabaseFences, organisation_id: UUID) -> float:
+    """How long who waits at most 0.3 s for a token waits for a guarded write that takes 3 s; `wait` is of no use then."""
+    lease = leased(fences)
+    over = threading.Event()
+    guarded = threading.Event()
+
+    def write() -> None:
+        with database.write(organisation_id, SYSTEM) as unit:
+            fences.guard(unit, lease)
+            guarded.set()
+            over.wait(3)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    assert guarded.wait(10)
+    begun = time.monotonic()
+    try:
+        with contextlib.suppress(Unavailable):
+            fences.issue("report", wait=timedelta(seconds=0.3))
+        return time.monotonic() - begun
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_a_token_is_waited_for_no_longer_than_said(
+    database: BharatDatabase, fences: DatabaseFences, organisation_id: UUID
+) -> None:
+    """Protected: the `patience` in `fences._AT_ONCE`."""
+    assert 0.2 < seconds_of_an_issue_that_can_t_be(database, fences, organisation_id) < 2
+    newest = sa.select(newest_fences.c.token).where(newest_fences.c.name == "report")
+    assert database.read(None).scalar(newest) == 1, "a token was noted that nobody got"
+    assert fences.issue("report") == 2
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_mutant_without_patience_waits_until_the_others_are_done(
+    database: BharatDatabase, fences: DatabaseFences, organisation_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = data_fences._AT_ONCE.replace("coalesce(%(patience)s::text, current_setting('lock_timeout'))", "'0'")
+    assert without != data_fences._AT_ONCE
+    monkeypatch.setattr(data_fences, "_AT_ONCE", without)
+    assert seconds_of_an_issue_that_can_t_be(database, fences, organisation_id) > 2
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_nothing_of_the_patience_stays_on_the_connection(
+    database_options: EngineOptions, open_database: Callable[[EngineOptions], BharatDatabase]
+) -> None:
+    database = open_database(replace(database_options, pool_size=1))
+    DatabaseFences(database).issue("report", wait=timedelta(seconds=0.3))
+    assert database.read(None).scalar(sa.select(sa.func.current_setting("lock_timeout"))) == "0"
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_an_issue_is_one_round_trip(
+    database: BharatDatabase, fences: DatabaseFences, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fences.issue("report")
+    waited: set[int] = set()
+    wait = psycopg.Connection.wait
+
+    def watched(generator: Any, number: int) -> Any:
+        """Giving back a connection goes this way too, and has nothing to wait for."""
+        ready = None
+        while True:
+            try:
+                wanted = generator.send(ready)
+            except StopIteration as done:
+                return done.value
+            waited.add(number)
+            ready = yield wanted
+
+    numbers = itertools.count()
+
+    def counted(self: psycopg.Connection[Any], generator: Any, *more: Any, **named: Any) -> Any:
+        return wait(self, watched(generator, next(numbers)), *more, **named)
+
+    monkeypatch.setattr(psycopg.Connection, "wait", counted)
+    fences.issue("report", wait=timedelta(seconds=1))
+    assert len(waited) == 1
+
+
+def test_no_token_is_issued_inside_a_unit(database: BharatDatabase, fences: DatabaseFences) -> None:
+    with database.write(None, SYSTEM), pytest.raises(RuntimeError, match="a unit of work is open here already"):
+        fences.issue("report")
+
+
+# Notes come in the order of the tokens.
+
+
+def newest_of_two_issued_together(database: BharatDatabase, fences: DatabaseFences) -> tuple[int, int]:
+    """What is noted when two have been issued at one time, and the higher of the two."""
+    tokens = together(2, lambda number: fences.issue("report"))
+    newest = sa.select(newest_fences.c.token).where(newest_fences.c.name == "report")
+    return int(database.read(None).scalar(newest)), max(tokens)
+
+
+def test_the_note_is_the_higher_of_two_tokens_issued_together(database: BharatDatabase, fences: DatabaseFences) -> None:
+    """Protected: token and note are of one transaction, whose slot stays locked until its end."""
+    for _ in range(20):
+        noted, highest = newest_of_two_issued_together(database, fences)
+        assert noted == highest
+
+
+def test_mutant_that_notes_in_a_transaction_of_its_own_may_note_the_lower_one(
+    database: BharatDatabase, fences: DatabaseFences, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who draws first is the second to note."""
+    first = fences.issue("report")
+    draw = (
+        all_fences.update()
+        .where(all_fences.c.slot == slot_of("report"))
+        .values(token=all_fences.c.token + 1)
+        .returning(all_fences.c.token)
+    )
+    noted = threading.Event()
+
+    def issue(name: str, *, wait: timedelta | None = None) -> int:
+        with database.write(None, SYSTEM) as unit:
+            token = int(unit.scalar(draw))
+        if token == first + 1:
+            noted.wait(10)
+        with database.write(None, SYSTEM) as unit:
+            unit.execute(newest_fences.update().where(newest_fences.c.name == name).values(token=token))
+        noted.set()
+        return token
+
+    monkeypatch.setattr(fences, "issue", issue)
+    assert newest_of_two_issued_together(database, fences) == (first + 1, first + 2)

@@ -26,10 +26,11 @@ from bharat.data.clock import OffsetClock
 from bharat.data.engine import EngineOptions, parse_url
 from bharat.data.schema import Schema
 from bharat.data.statements import bind, for_reading
-from bharat_local_servers import Postgres, ServerUnavailable
+from bharat_local_servers import Postgres
+from bharat_local_servers.pytest_fixtures import required
 from tests.data.conftest import Pair
 from tests.data.shop import customers, doors, orders, stock
-from tests.fixtures.databases import NewOrganisation, make_organisation, missing
+from tests.fixtures.databases import NewOrganisation, make_organisation
 from tests.fixtures.servers import Migrated, PostgresqlDatabases
 
 pytestmark = pytest.mark.parametrize("dialect", ["postgresql"])
@@ -292,11 +293,7 @@ def test_a_statement_that_takes_too_long_is_ended(database_options: EngineOption
 @pytest.fixture
 def own_server(dialect: str) -> Iterator[Postgres]:
     """A server that this test may stop."""
-    try:
-        server = Postgres(durable=False)
-    except ServerUnavailable as error:
-        missing(str(error))
-    with server:
+    with required(lambda: Postgres(durable=False)) as server:
         yield server
 
 

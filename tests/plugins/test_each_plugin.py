@@ -17,8 +17,8 @@ from bharat.cli import cli
 from bharat.cli.base import Runtime, run
 from bharat.contracts.provider import Capability
 from bharat.data.engine import create_engine
-from bharat_local_servers import ServerUnavailable, open_valkey
-from tests.fixtures.databases import missing
+from bharat_local_servers import open_valkey
+from bharat_local_servers.pytest_fixtures import required
 from tests.fixtures.servers import Migrated
 from tests.packaging.distributions import PLUGINS, SAMPLE
 
@@ -108,11 +108,7 @@ def installation(tmp_path: Path, empty_database: Migrated, capsys: pytest.Captur
 
 @pytest.fixture(scope="module")
 def redis_url() -> Iterator[str]:
-    try:
-        opened = open_valkey()
-    except ServerUnavailable as error:
-        missing(str(error))
-    with opened as server:
+    with required(open_valkey) as server:
         yield server.url
 
 

@@ -72,13 +72,14 @@ class MemorySessions:
             row = self.must_find(token)
             row.session = replace(row.session, data={k: v for k, v in row.session.data.items() if k != field})
 
-    def rotate(self, token: str) -> str:
+    def rotate(self, token: str, *, epoch: int | None = None) -> str:
         self._ask()
         with self.lock:
             row = self.must_find(token)
             fresh = new_token()
             del self.rows[token_hash(token)]
-            self.rows[token_hash(fresh)] = replace(row, session=replace(row.session, handle=token_hash(fresh)[:32]))
+            moved = replace(row.session, handle=token_hash(fresh)[:32])
+            self.rows[token_hash(fresh)] = replace(row, session=moved if epoch is None else replace(moved, epoch=epoch))
             return fresh
 
     def delete(self, token: str) -> None:

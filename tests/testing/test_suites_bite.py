@@ -93,6 +93,7 @@ FAULTS: dict[str, dict[str, set[str]]] = {
         "TestLosesAConcurrentChange": {"test_concurrent_changes_of_different_fields_are_all_kept"},
         "TestResurrectsADeletedSession": {"test_no_request_in_flight_brings_a_deleted_session_back"},
         "TestAnOldTokenOutlivesItsRotation": {"test_rotation_gives_a_new_token_and_kills_the_old"},
+        "TestARotationStaysInItsEpoch": {"test_rotation_can_move_a_session_to_another_epoch"},
         "TestARotationEscapesTheRevocation": {"test_no_rotation_in_flight_escapes_the_revocation_of_all"},
         "TestRevokesAnothersSession": {
             "test_nobody_revokes_another_s_session",

@@ -94,13 +94,19 @@ class TestResurrectsADeletedSession(Wrong):
 
 class TestAnOldTokenOutlivesItsRotation(Wrong):
     class backend(MemorySessions):  # noqa: N801
-        def rotate(self, token: str) -> str:
+        def rotate(self, token: str, *, epoch: int | None = None) -> str:
             with self.lock:
                 old = self.find(token)
-                fresh = super().rotate(token)
+                fresh = super().rotate(token, epoch=epoch)
                 assert old is not None
                 self.rows[token_hash(token)] = old
                 return fresh
+
+
+class TestARotationStaysInItsEpoch(Wrong):
+    class backend(MemorySessions):  # noqa: N801
+        def rotate(self, token: str, *, epoch: int | None = None) -> str:
+            return super().rotate(token)
 
 
 class TestARotationEscapesTheRevocation(Wrong):

@@ -11,7 +11,7 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import Meta
 
-from bharat.accounts.logins import change_password, sessions_unavailable
+from bharat.accounts.logins import change_password, end_other_sessions, sessions_unavailable
 from bharat.accounts.routes.bodies import SMALL, Body, Password, caller_of, session_of
 from bharat.accounts.service import Accounts, accounts_of
 from bharat.accounts.tables import users
@@ -136,14 +136,11 @@ def _no_session() -> NotFound:
     return NotFound("You have no such session.")
 
 
-def end_others(request: Request) -> Ended:
-    principal, _ = session_of(request)
-    try:
-        ended = request.app.sessions.revoke_all(principal.organisation_id, principal.user_id, keep=principal.session)
-    except SessionsUnavailable as error:
-        raise sessions_unavailable() from error
-    note(request.unit, "sessions_ended", "user", principal.user_id, {"count": (ended, 0)})
-    return Ended(ended)
+def end_others(request: Request) -> Response:
+    principal, token = session_of(request)
+    accounts = accounts_of(request.app)
+    fresh, ended = end_other_sessions(accounts, principal, token)
+    return Response(Ended(ended), cookies=[LoginCookie(fresh, accounts.policy.session_absolute)])
 
 
 def new_password(request: Request) -> Response:
@@ -190,11 +187,11 @@ ROUTES = (
         path="/api/v1/me/sessions",
         handler=end_others,
         access=Authenticated(by_login=True),
-        summary="End all of one's sessions but this one",
+        summary="End all of one's sessions but this one, which gets a new cookie",
         tag="accounts",
         operation_id="end_other_sessions",
         returns=Ended,
-        errors=(403, 503),
+        errors=(403, 409, 503),
     ),
     Route(
         method="PUT",

@@ -1,24 +1,12 @@
-"""Servers shared by the tests of a file; a missing one is a loud skip on a laptop and a failure when CI is set."""
+"""Servers for the tests of how servers are run."""
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
-from bharat_local_servers import NginxBinary, Postgres, ServerUnavailable, Valkey, find_nginx
-
-T = TypeVar("T")
-
-
-def required(make: Callable[[], T]) -> T:
-    try:
-        return make()
-    except ServerUnavailable as reason:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(reason))
+from bharat_local_servers import Postgres, Valkey
+from bharat_local_servers.pytest_fixtures import required
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +19,6 @@ def postgres() -> Iterator[Postgres]:
 def valkey() -> Iterator[Valkey]:
     with required(lambda: Valkey(appendonly=True)) as server:
         yield server
-
-
-@pytest.fixture(scope="session")
-def nginx_binary() -> NginxBinary:
-    return required(find_nginx)
 
 
 @pytest.fixture

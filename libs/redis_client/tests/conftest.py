@@ -1,14 +1,14 @@
-"""A real Valkey; a missing one is a loud skip on a laptop and a failure when CI is set."""
+"""A real Valkey, and clients of it."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from bharat_local_servers import ServerUnavailable, Valkey
+from bharat_local_servers import Valkey
+from bharat_local_servers.pytest_fixtures import required
 from bharat_redis import RedisOptions, open_redis
 from bharat_redis.clients import RedisClients
 
@@ -17,13 +17,8 @@ Open = Callable[..., RedisClients]
 
 @pytest.fixture
 def valkey() -> Iterator[Valkey]:
-    try:
-        server = Valkey(appendonly=True, acl=["worker on >s€cret/@: ~bharat:jobs:* +@all"])
-    except ServerUnavailable as reason:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(reason))
-    with server:
+    """One for each test: most of them change who may do what on it."""
+    with required(lambda: Valkey(appendonly=True, acl=["worker on >s€cret/@: ~bharat:jobs:* +@all"])) as server:
         yield server
 
 

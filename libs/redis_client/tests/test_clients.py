@@ -45,6 +45,55 @@ def test_a_script_runs_by_its_hash_and_again_after_the_server_forgot_it(connect:
     assert script(["n"], [2]) == 6
 
 
+def test_a_command_can_be_called_without_the_driver_s_ceremony(connect: Open) -> None:
+    clients = connect()
+    assert clients.call("SET", "a", b"\xff", "PX", 60_000) == b"OK"
+    assert clients.call("GET", "a") == b"\xff"
+    assert clients.call("GET", "b") is None
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        clients.call("LPUSH", "a", 1)
+    assert clients.call("GET", "a") == b"\xff"
+
+
+def answer_after_an_interrupted_call(connect: Open, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What the next caller is answered, when a call was stopped between its command and the answer, as a signal or a deadline does."""
+    clients = connect(pool_size=1)
+    clients.call("SET", "a", "mine")
+    clients.call("SET", "b", "another's")
+    read_response = redis.Connection.read_response
+    stopped: list[bool] = []
+
+    def stop_once(self: redis.Connection, *arguments: Any, **more: Any) -> Any:
+        if not stopped:
+            stopped.append(True)
+            raise KeyboardInterrupt
+        return read_response(self, *arguments, **more)
+
+    # As when the answer is late: the pool, which looks for what was left over, finds nothing yet.
+    monkeypatch.setattr(redis.Connection, "can_read", lambda *_: False)
+    monkeypatch.setattr(redis.Connection, "read_response", stop_once)
+    with pytest.raises(KeyboardInterrupt):
+        clients.call("GET", "b")
+    return clients.call("GET", "a")
+
+
+def test_an_interrupted_call_leaves_its_answer_to_nobody(connect: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Protected by `connection.disconnect()` in `RedisClients.call`."""
+    assert answer_after_an_interrupted_call(connect, monkeypatch) == b"mine"
+
+
+def test_without_closing_its_connection_the_next_caller_would_get_it(
+    connect: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mutant of the test above."""
+    disconnect = redis.Connection.disconnect
+    monkeypatch.setattr(redis.Connection, "disconnect", lambda *_: None)
+    try:
+        assert answer_after_an_interrupted_call(connect, monkeypatch) == b"another's"
+    finally:
+        monkeypatch.setattr(redis.Connection, "disconnect", disconnect)
+
+
 # What each fault of the server becomes.
 
 

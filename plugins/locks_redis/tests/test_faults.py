@@ -14,8 +14,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import redis
 import sqlalchemy as sa
 
+from bharat.contracts.locks import Lease
 from bharat.contracts.principal import SYSTEM
 from bharat.data import BharatDatabase
 from bharat.data.engine import EngineOptions
@@ -25,6 +27,7 @@ from bharat.testing.platform import CountingFences
 from bharat.testing.suite import eventually
 from bharat_local_servers import Valkey
 from bharat_locks_redis.locks import RedisLocks
+from bharat_redis.clients import RedisClients
 
 PROGRAMS = Path(__file__).parent / "programs"
 PATIENCE = timedelta(seconds=30)
@@ -173,6 +176,91 @@ def test_tokens_rise_across_restarts_of_redis_and_of_us(build: Build, database: 
         valkey.kill()
         valkey.start()
     assert tokens == sorted(set(tokens))
+
+
+class SlowFences(CountingFences):
+    """Takes `seconds` for its first token; what happens `meanwhile` is over before it is drawn."""
+
+    def __init__(self, seconds: float, meanwhile: Callable[[], object] = lambda: None) -> None:
+        super().__init__()
+        self.seconds = seconds
+        self.meanwhile = meanwhile
+
+    def issue(self, name: str, *, wait: timedelta | None = None) -> int:
+        seconds, self.seconds = self.seconds, 0.0
+        if seconds:
+            time.sleep(seconds)
+            self.meanwhile()
+        return super().issue(name, wait=wait)
+
+
+def overtaken(build: Build) -> tuple[Lease | None, Lease | None]:
+    """Who takes a lock and waits longer for the token than the lease lasts, and who takes it meanwhile."""
+    others: list[Lease | None] = []
+    fences = SlowFences(TTL.total_seconds() * 1.3)
+    mine, elsewhere = build(fences), build(fences)
+    fences.meanwhile = lambda: others.append(elsewhere.acquire("report", ttl=10 * TTL))
+    return mine.acquire("report", ttl=TTL), others[0]
+
+
+def test_who_lost_the_lock_before_the_token_came_does_not_get_it(build: Build) -> None:
+    """Protected by `self._still_owned(lease)` in `RedisLocks._try`, which is asked when the token took long."""
+    late, other = overtaken(build)
+    assert late is None
+    assert other is not None
+
+
+def test_mutant_that_asks_nobody_gives_one_lock_to_two(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RedisLocks, "_still_owned", lambda self, lease: True)
+    assert None not in overtaken(build)
+
+
+LONG = timedelta(seconds=20)
+
+
+def left_of_a_lease(build: Build, raw: Any) -> float:
+    """Seconds for which the key lasts when it is handed out, its token having taken a while."""
+    assert build(SlowFences(0.03)).acquire("report", ttl=LONG) is not None
+    return float(raw.pttl("bharat:lock:report")) / 1000
+
+
+def test_a_lease_lasts_its_ttl_from_when_it_is_handed_out(build: Build, raw: Any) -> None:
+    """Protected by `ttl + allowance` in `RedisLocks._try`."""
+    assert left_of_a_lease(build, raw) > LONG.total_seconds() - 0.01
+
+
+def test_mutant_without_allowance_counts_the_time_for_the_token(
+    build: Build, raw: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = RedisClients.call
+
+    def shortened(self: RedisClients, *words: Any) -> Any:
+        return call(self, *words[:-1], LONG // timedelta(milliseconds=1)) if words[0] == "SET" else call(self, *words)
+
+    monkeypatch.setattr(RedisClients, "call", shortened)
+    monkeypatch.setattr(RedisLocks, "_still_owned", lambda self, lease: True)  # asked on a slow machine, it renews the key
+    assert left_of_a_lease(build, raw) < LONG.total_seconds() - 0.01
+
+
+@pytest.mark.parametrize(("act", "trips"), [("acquire", 1), ("release", 1), ("renew", 1)])
+def test_each_step_is_one_round_trip(build: Build, monkeypatch: pytest.MonkeyPatch, act: str, trips: int) -> None:
+    locks = build(CountingFences())
+    for name in ("first", "second"):  # the first one may have to send the scripts' texts
+        sent: list[object] = []
+        call = redis.Connection.send_command
+        lease = locks.acquire(name, ttl=LONG) if act != "acquire" else None
+
+        def counted(self: redis.Connection, *words: Any, **more: Any) -> None:
+            sent.append(words)  # noqa: B023 # called in this turn of the loop
+            call(self, *words, **more)  # type: ignore[no-untyped-call] # noqa: B023
+
+        with monkeypatch.context() as patched:
+            patched.setattr(redis.Connection, "send_command", counted)
+            if lease is None:
+                assert locks.acquire(name, ttl=LONG) is not None
+            else:
+                getattr(locks, act)(lease)
+    assert len(sent) == trips
 
 
 def test_under_gevent_a_lease_is_renewed_while_the_work_waits(start: Started, build: Build, valkey: Valkey) -> None:

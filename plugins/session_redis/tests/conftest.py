@@ -1,40 +1,24 @@
-"""A real Valkey for the tests of a file, empty at the start of each; missing, it is a loud skip, and a failure when CI is set."""
+"""Sessions on the real Valkey of `bharat_local_servers.pytest_fixtures`."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import redis
 
 from bharat.contracts.sessions import Sessions
 from bharat.testing.platform import SmallPlatform
-from bharat_local_servers import ServerUnavailable, Valkey
+from bharat_local_servers import Valkey
 from bharat_session_redis import RedisSessionOptions, bharat_sessions
 
 CONNECT_TIMEOUT = READ_TIMEOUT = 0.5
 
 
 @pytest.fixture(scope="module")
-def running_valkey() -> Iterator[Valkey]:
-    try:
-        server = Valkey(appendonly=True)
-    except ServerUnavailable as reason:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(reason))
-    with server:
-        yield server
-
-
-@pytest.fixture
-def valkey(running_valkey: Valkey) -> Valkey:
-    running_valkey.start()  # a test before may have stopped it
-    with redis.Redis.from_url(running_valkey.url) as client:
-        client.flushall()
-    return running_valkey
+def valkey_settings() -> dict[str, Any]:
+    """It keeps its data over a restart."""
+    return {"appendonly": True}
 
 
 @pytest.fixture
@@ -48,13 +32,6 @@ def redis_sessions(options: RedisSessionOptions, platform: SmallPlatform) -> Ite
     built: Sessions = provider.build(options, platform)
     yield built
     built.close()
-
-
-@pytest.fixture
-def raw(valkey: Valkey) -> Iterator[Any]:
-    """A plain client, to look at what is stored."""
-    with redis.Redis.from_url(valkey.url) as client:
-        yield client
 
 
 @pytest.fixture

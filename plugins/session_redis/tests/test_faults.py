@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -10,14 +11,15 @@ from uuid import uuid4
 
 import pytest
 
-from bharat.contracts.sessions import NewSession, SessionGone, token_hash
+from bharat.contracts.sessions import NewSession, Session, SessionGone, token_hash
 from bharat.testing.suite import together
 from bharat_session_redis import RedisSessionOptions, scripts
 from bharat_session_redis.sessions import RedisSessions
 
 Build = Callable[[], RedisSessions]
 NEW = NewSession(uuid4(), uuid4(), epoch=1, idle=timedelta(hours=1), absolute=timedelta(days=1))
-WRITERS = 10
+WRITERS = 100
+"""Requests at one time, more than the pool has connections."""
 
 
 @pytest.fixture
@@ -70,6 +72,54 @@ def test_without_the_question_it_would_bring_the_session_back(
     assert raw.keys() != []
 
 
+def live_after_a_use_in_flight(sessions: RedisSessions) -> bool:
+    """While a request loads its session, whose use is to be written down, another logs out."""
+    new = NewSession(uuid4(), uuid4(), epoch=1, idle=timedelta(seconds=5), absolute=timedelta(days=1))
+    token, _ = sessions.create(new)
+    time.sleep(0.6)  # more than a tenth of `idle`
+
+    def act(number: int) -> None:
+        if number:
+            sessions.delete(token)
+        else:
+            sessions.load(token)
+
+    together(2, act)
+    return sessions.load(token) is not None
+
+
+def test_a_use_that_meets_a_logout_does_not_bring_the_session_back(build: Build) -> None:
+    """Protected by `LOAD` being one script: nothing comes between its question and its note of the use."""
+    sessions = build()
+    assert not any(live_after_a_use_in_flight(sessions) for _ in range(5))
+
+
+def test_a_use_in_two_steps_would(build: Build, raw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mutant of the test above: the session is read, and written back with its use."""
+    read, deleted = threading.Event(), threading.Event()
+    load, delete = RedisSessions.load, RedisSessions.delete
+
+    def load_in_two_steps(self: RedisSessions, token: str) -> Session | None:
+        if read.is_set():
+            return load(self, token)
+        key = f"bharat:session:{token_hash(token)}"
+        found, user = raw.hgetall(key), raw.hget(key, "user").decode()
+        read.set()
+        deleted.wait(10)
+        raw.hset(key, mapping=found)
+        raw.zadd(f"bharat:sessions:{user}", {token_hash(token): 2e18})
+        return None
+
+    def delete_between(self: RedisSessions, token: str) -> None:
+        read.wait(10)
+        delete(self, token)
+        deleted.set()
+
+    monkeypatch.setattr(RedisSessions, "load", load_in_two_steps)
+    monkeypatch.setattr(RedisSessions, "delete", delete_between)
+    assert live_after_a_use_in_flight(build())
+
+
 # No concurrent change is lost.
 
 
@@ -95,13 +145,13 @@ def test_writing_back_the_whole_session_would_lose_some(
 ) -> None:
     """The mutant of the test above: a change writes all fields as they were when it read them, the way stores do that
     keep a session as one value."""
-    all_have_read = threading.Barrier(WRITERS)
+    all_have_read = threading.Barrier(WRITERS, timeout=60)
 
     def set_all(self: RedisSessions, token: str, field: str, value: int) -> None:
         session = self.load(token)
         assert session is not None
         data = {**session.data, field: value}
-        all_have_read.wait(10)
+        all_have_read.wait()
         key = f"bharat:session:{token_hash(token)}"
         with raw.pipeline() as pipeline:
             pipeline.hdel(key, *(f"data:{name}" for name in ALL))

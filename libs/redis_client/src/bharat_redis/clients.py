@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import redis
@@ -48,16 +48,16 @@ Argument = str | bytes | int | float
 class Script:
     """A Lua script. Called by its hash; a server that does not know it, after its restart, is sent the text."""
 
-    def __init__(self, client: redis.Redis, text: str) -> None:
-        self._client = client
+    def __init__(self, clients: RedisClients, text: str) -> None:
+        self._call = clients.call
         self._text = text
-        self._sha = client.register_script(text).sha
+        self._sha = clients.commands.register_script(text).sha
 
     def __call__(self, keys: Sequence[str], args: Sequence[Argument] = ()) -> Any:
         try:
-            return self._client.evalsha(self._sha, len(keys), *keys, *args)
+            return self._call("EVALSHA", self._sha, len(keys), *keys, *args)
         except NoScriptError:  # it was not run, so running it now is no repetition
-            return self._client.eval(self._text, len(keys), *keys, *args)
+            return self._call("EVAL", self._text, len(keys), *keys, *args)
 
 
 class RedisClients:
@@ -67,9 +67,29 @@ class RedisClients:
 
     def __init__(self, options: RedisOptions) -> None:
         self._options = options
+        self._translated = _Translated(options.address)
         self.commands: redis.Redis = _client(options, options.read_timeout)
         # The server answers an empty-handed wait after `longest_block`; only a lost one takes longer.
         self.blocking: redis.Redis = _client(options, options.longest_block + options.read_timeout)
+
+    def call(self, *words: Argument) -> Any:
+        """One command, and its answer as the server gives it: bytes, a number, a list or `None`.
+
+        What `commands` does beside sending and reading (retries, which we have none of; metrics, conversions) costs a fifth of a
+        round trip. So what a request waits for goes this way."""
+        pool = self.commands.connection_pool
+        connection: Any = pool.get_connection()
+        try:
+            connection.send_command(*words)
+            return connection.read_response()
+        except ResponseError:  # an answer, read to its end
+            raise
+        except BaseException:
+            # The answer may come yet, and would be taken for that of the next command.
+            connection.disconnect()
+            raise
+        finally:
+            pool.release(connection)
 
     def key(self, *parts: str) -> str:
         """A key in our namespace: the prefix, then the parts between colons."""
@@ -77,25 +97,35 @@ class RedisClients:
 
     def script(self, text: str) -> Script:
         """A script that runs on `commands`."""
-        return Script(self.commands, text)
+        return Script(self, text)
 
-    @contextmanager
-    def translated(self) -> Iterator[None]:
+    def translated(self) -> AbstractContextManager[None]:
         """Within the block, an error that says "Redis does not serve us now" is raised as `RedisUnavailable`."""
-        try:
-            yield
-        except redis.RedisError as error:
-            reason = _reason(error)
-            if reason is None:
-                raise
-            raise RedisUnavailable(f"Redis at {self._options.address} {reason}") from error
-        except OSError as error:  # the driver lets some through, as when TLS fails
-            raise RedisUnavailable(f"Redis at {self._options.address} can't be reached") from error
+        return self._translated
 
     def close(self) -> None:
         """Close every connection. Idempotent."""
         for client in (self.commands, self.blocking):
             client.connection_pool.disconnect()
+
+
+class _Translated:
+    """What `RedisClients.translated` gives: without state, so that one serves all."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if error is None:
+            return
+        if isinstance(error, redis.RedisError):
+            if (reason := _reason(error)) is not None:
+                raise RedisUnavailable(f"Redis at {self._address} {reason}") from error
+        elif isinstance(error, OSError):  # the driver lets some through, as when TLS fails
+            raise RedisUnavailable(f"Redis at {self._address} can't be reached") from error
 
 
 def _client(options: RedisOptions, read_timeout: float) -> redis.Redis:

@@ -49,7 +49,7 @@ class RedisCache:
 
     def get(self, key: str) -> bytes | None:
         validate_cache_key(key)
-        found: Any = self._asked(lambda: self._redis.commands.get(self._values + key), None)
+        found: Any = self._asked(lambda: self._redis.call("GET", self._values + key), None)
         return None if found is None else bytes(found)
 
     def set(self, key: str, value: bytes, *, ttl: timedelta) -> None:
@@ -61,7 +61,7 @@ class RedisCache:
     def delete(self, key: str) -> None:
         validate_cache_key(key)
         self._flights.forget(key)
-        self._asked(lambda: self._redis.commands.delete(*self._keys(key)), None)
+        self._asked(lambda: self._redis.call("DEL", *self._keys(key)), None)
 
     def get_or_compute(self, key: str, compute: Callable[[], bytes], *, ttl: timedelta) -> bytes:
         """As the contract says. A `compute` that asks for its own key raises `RuntimeError`: it would wait for itself."""

@@ -1,7 +1,11 @@
 """`RedisLocks`: one key a lock, which holds its owner's secret and expires with the lease.
 
-A lease is taken in three steps: the key first, then the fencing token, then the key is renewed if it is still ours. So a token is
-only ever issued to who holds the name, those handed out rise in the order of acquisition, and the TTL counts from the last step.
+A lease is taken in two steps: the key first, then the fencing token. So a token is only ever issued to who holds the name, and those
+handed out rise in the order of acquisition.
+
+The other order would need one round trip to Redis as well, and be wrong: who draws the lower token may set the key later, and hold
+the name with a token lower than an earlier holder's. Drawing it in Redis would be one step, and Redis may forget what it drew. Whether
+the key is still ours once the token is there is asked only if that took long: see `_ALLOWANCE`.
 """
 
 from __future__ import annotations
@@ -25,6 +29,10 @@ _POLL = 0.03
 """Seconds between two looks of who waits, about: in step they would meet again and again."""
 _TURN = timedelta(milliseconds=500)
 """How long who does not want to wait for a lock waits for its token all the same."""
+_ALLOWANCE = timedelta(milliseconds=100)
+"""How much longer than the lease its key lasts, at most: the time for the token, which is so no part of the TTL. Within it the key can't
+have ended, so Redis is not asked; it might have lost it, as it may at any time after an answer. Whose it then is, the fence tells.
+A tenth of the TTL when that is less, so that a lease is not much longer than was asked for."""
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -81,15 +89,20 @@ class RedisLocks:
 
     def _try(self, name: str, ttl: timedelta, wait: timedelta) -> Lease | None:
         owner = secrets.token_hex(16)
+        allowance = min(_ALLOWANCE, ttl / 10)
+        # By the clock that goes on while the process is frozen, and before the key is set: what is measured is never too short.
+        begun = time.monotonic()
         with self._redis.translated():
-            if not self._redis.commands.set(self._key + name, owner, nx=True, px=ttl // _MILLISECOND):
+            milliseconds = (ttl + allowance) // _MILLISECOND
+            if not self._redis.call("SET", self._key + name, owner, "NX", "PX", milliseconds):
                 return None
         try:
             lease = Lease(name, owner, self._fences.issue(name, wait=wait), ttl)
         except BaseException:
             self.release(Lease(name, owner, 0, ttl))
             raise
-        return lease if self._still_owned(lease) else None
+        in_time = time.monotonic() - begun < allowance.total_seconds()
+        return lease if in_time or self._still_owned(lease) else None
 
     def _still_owned(self, lease: Lease) -> bool:
         """Give the key a full TTL from now, if it is this owner's."""

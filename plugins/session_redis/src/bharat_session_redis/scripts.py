@@ -43,6 +43,16 @@ local function keep(key, hash, index, ends)
   end
 end
 
+-- Names and values of all fields, each after its length, in one text: a client takes a list of texts apart one by one, which costs
+-- it more than all the rest.
+local function packed(key)
+  local parts = redis.call('HGETALL', key)
+  for at = 1, #parts do
+    parts[at] = struct.pack('>I4c0', #parts[at], parts[at])
+  end
+  return table.concat(parts)
+end
+
 local function forget_expired(index)
   redis.call('ZREMRANGEBYSCORE', index, '-inf', text(now))
 end
@@ -57,7 +67,7 @@ for at = 4, #ARGV, 2 do
 end
 forget_expired(KEYS[2])
 keep(KEYS[1], ARGV[1], KEYS[2], math.min(now + idle, last))
-return redis.call('HGETALL', KEYS[1])
+return packed(KEYS[1])
 """
 
 LOAD = """
@@ -67,10 +77,15 @@ if not session then
   return false
 end
 if now - session.seen >= math.min(tonumber(ARGV[3]), session.idle / 10) then
-  redis.call('HSET', KEYS[1], 'seen', text(now))
-  keep(KEYS[1], ARGV[1], session.index, math.min(now + session.idle, session.last))
+  local noted = redis.pcall('HSET', KEYS[1], 'seen', text(now))
+  if type(noted) == 'number' then
+    keep(KEYS[1], ARGV[1], session.index, math.min(now + session.idle, session.last))
+  elseif string.sub(noted.err, 1, 4) ~= 'OOM ' then
+    return noted
+  end
+  -- A full Redis takes no note of the use, and that alone must not log anybody out.
 end
-return redis.call('HGETALL', KEYS[1])
+return packed(KEYS[1])
 """
 
 SET = """
@@ -88,10 +103,11 @@ return 1
 """
 
 ROTATE = """
--- KEYS: session, the same under its new name. ARGV: hash, beginning of index keys, new hash.
+-- KEYS: session, the same under its new name. ARGV: hash, beginning of index keys, new hash, perhaps a new epoch.
 local session = live(KEYS[1], ARGV[1], ARGV[2])
 if not session then return 0 end
 redis.call('RENAME', KEYS[1], KEYS[2])
+if ARGV[4] then redis.call('HSET', KEYS[2], 'epoch', ARGV[4]) end
 redis.call('ZREM', session.index, ARGV[1])
 keep(KEYS[2], ARGV[3], session.index, session.ends)
 return 1
@@ -111,7 +127,7 @@ LIST = """
 forget_expired(KEYS[1])
 local found = {}
 for _, hash in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-  local session = redis.call('HGETALL', ARGV[1] .. hash)
+  local session = packed(ARGV[1] .. hash)
   if #session > 0 then
     found[#found + 1] = {hash, session}
   end

@@ -77,9 +77,10 @@ class RedisSessions:
     def unset(self, token: str, field: str) -> None:
         self._change(self._unset, token, [_name(field)])
 
-    def rotate(self, token: str) -> str:
+    def rotate(self, token: str, *, epoch: int | None = None) -> str:
         fresh = new_token()
-        self._change(self._rotate, token, [token_hash(fresh)], self._session + token_hash(fresh))
+        arguments = [token_hash(fresh), *([] if epoch is None else [str(epoch)])]
+        self._change(self._rotate, token, arguments, self._session + token_hash(fresh))
         return fresh
 
     def delete(self, token: str) -> None:
@@ -90,7 +91,7 @@ class RedisSessions:
     def list(self, organisation_id: UUID, user_id: UUID) -> Sequence[Session]:
         with self._translated():
             found = self._list([self._index + _user(organisation_id, user_id)], [self._session])
-        sessions = [_session_of(hashed.decode(), flat) for hashed, flat in found]
+        sessions = [_session_of(hashed.decode(), packed) for hashed, packed in found]
         return sorted(sessions, key=lambda session: (session.created_at, session.handle), reverse=True)
 
     def revoke(self, organisation_id: UUID, user_id: UUID, handle: str) -> bool:
@@ -134,8 +135,8 @@ class RedisSessions:
             raise SessionsUnavailable("The session store, Redis, does not answer.") from error
 
 
-def _session_of(hashed: str, flat: Sequence[bytes]) -> Session:
-    found = dict(zip(flat[::2], flat[1::2], strict=True))
+def _session_of(hashed: str, packed: bytes) -> Session:
+    found = _fields(packed)
     organisation, _, user = found[b"user"].decode().partition(":")
     seen, until = int(found[b"seen"]), int(found[b"until"])
     data = {_text(name[len(_DATA) :]): value for name, value in found.items() if name.startswith(_DATA)}
@@ -151,6 +152,17 @@ def _session_of(hashed: str, flat: Sequence[bytes]) -> Session:
         user_agent=_optional(found.get(b"agent")),
         data={name: msgspec.json.decode(value) for name, value in data.items()},
     )
+
+
+def _fields(packed: bytes) -> dict[bytes, bytes]:
+    """What `packed` in the scripts put together."""
+    parts: list[bytes] = []
+    at = 0
+    while at < len(packed):
+        begin = at + 4
+        at = begin + int.from_bytes(packed[at:begin])
+        parts.append(packed[begin:at])
+    return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
 def _user(organisation_id: UUID, user_id: UUID) -> str:
