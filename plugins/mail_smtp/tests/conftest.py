@@ -11,8 +11,8 @@ import pytest
 
 from bharat.testing.platform import SmallPlatform
 from bharat_local_servers import Certificate, ServerUnavailable, SmtpSink, make_certificate
-from bharat_mail_smtp import SmtpOptions
 from bharat_mail_smtp.mail import SmtpMail
+from bharat_mail_smtp.options import SmtpOptions
 
 Build = Callable[..., SmtpMail]
 USER, PASSWORD = "bharat@example.com", "pass word ~ 1"

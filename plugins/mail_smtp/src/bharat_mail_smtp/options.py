@@ -11,11 +11,15 @@ from msgspec import Meta
 from bharat.contracts.phrasing import END, TOLD
 
 Seconds = Annotated[float, Meta(gt=0)]
+NotEmpty = Annotated[str, Meta(min_length=1)]
+AbsolutePath = Annotated[str, Meta(pattern="^/", extra={TOLD: "must be an absolute path"})]
+_LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 HostName = Annotated[
     str,
     Meta(
-        pattern=rf"^(?=.{{1,253}}{END})([A-Za-z0-9_]([A-Za-z0-9_-]{{0,61}}[A-Za-z0-9_])?(\.|{END}))+|^[0-9A-Fa-f:.]+{END}",
-        extra={TOLD: "must be the name or address of a host, without scheme or port: smtp.example.com"},
+        pattern=rf"^(({_LABEL}\.)*{_LABEL}|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*){END}",
+        max_length=253,
+        extra={TOLD: "must be the name or address of a host, without scheme or port, like smtp.example.com"},
     ),
 ]
 _PORTS = {"starttls": 587, "implicit": 465, "none": 25}
@@ -34,10 +38,8 @@ class SmtpOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ]
     port: Annotated[
-        int | None,
+        Annotated[int, Meta(ge=1, le=65535)] | None,
         Meta(
-            ge=1,
-            le=65535,
             description="the server's TCP port; unset: 587 for starttls, 465 for implicit, 25 for none",
             examples=[587],
             extra={"env": ("SMTP_PORT",)},
@@ -51,27 +53,23 @@ class SmtpOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = "starttls"
     ca_file: Annotated[
-        str | None,
+        AbsolutePath | None,
         Meta(
-            pattern="^/",
             description="absolute path of a PEM file with the authorities to trust instead of the system's",
             examples=["/etc/ssl/certs/ca-certificates.crt"],
-            extra={TOLD: "must be an absolute path"},
         ),
     ] = None
     user: Annotated[
-        str | None,
+        NotEmpty | None,
         Meta(
-            min_length=1,
             description="who to log in as; unset: no login",
             examples=["bharat@example.com"],
             extra={"env": ("SMTP_USER",)},
         ),
     ] = None
     password: Annotated[
-        str | None,
+        NotEmpty | None,
         Meta(
-            min_length=1,
             description="the password of user",
             examples=["the password of this user"],
             extra={"env": ("SMTP_PASSWORD",), "secret": True},

@@ -17,20 +17,32 @@ class ConnectionLost(MailUnavailable):
     """The server ended the connection, or does not answer on it any more."""
 
 
-def failure(server: str, what: str, code: int, text: bytes) -> BharatError:
-    """The error for a reply that is not the one hoped for. `what` is what was asked: `the recipient`."""
-    said = f"{server} {{}} {what}: {code} {readable(text)}".rstrip()
+def mail_failure(server: str, what: str, code: int, text: bytes) -> BharatError:
+    """The error for a reply to a part of a mail that is not the one hoped for. `what` is that part: `the recipient ann@example.com`."""
+    if 500 <= code <= 599 and code not in NOT_THE_MAIL and _enhanced(text) not in _LOGIN:
+        return MailRefused(_said(server, "refuses", what, code, text))
+    return connection_failure(server, what, code, text)
+
+
+def connection_failure(server: str, what: str, code: int, text: bytes) -> MailUnavailable:
+    """The error for a reply to what concerns every mail: no mail is at fault, so all may be tried again."""
     if code == 421:
         return ConnectionLost(f"{server} closes the connection: 421 {readable(text)}".rstrip())
     if 400 <= code <= 499:
-        return MailUnavailable(said.format("puts off"))
+        return MailUnavailable(_said(server, "puts off", what, code, text))
+    if code in NOT_THE_MAIL or (500 <= code <= 599 and _enhanced(text) in _LOGIN):
+        return MailUnavailable(
+            f"{_said(server, 'refuses', what, code, text)} "
+            "(look at mail.smtp.user, mail.smtp.password and mail.smtp.tls)"
+        )
     if 500 <= code <= 599:
-        if code in NOT_THE_MAIL or _enhanced(text) in _LOGIN:
-            return MailUnavailable(
-                f"{said.format('refuses')} (look at mail.smtp.user, mail.smtp.password and mail.smtp.tls)"
-            )
-        return MailRefused(said.format("refuses"))
-    return MailUnavailable(f"{server} answers {what} with what is no SMTP: {code} {readable(text)}".rstrip())
+        return MailUnavailable(_said(server, "refuses", what, code, text))
+    # Nobody knows what it would say next.
+    return ConnectionLost(_said(server, "speaks no SMTP to", what, code, text))
+
+
+def _said(server: str, verdict: str, what: str, code: int, text: bytes) -> str:
+    return f"{server} {verdict} {what}: {code} {readable(text)}".rstrip()
 
 
 def readable(text: bytes) -> str:

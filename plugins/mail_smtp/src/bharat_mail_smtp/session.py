@@ -16,7 +16,7 @@ from bharat.contracts.mail import MailRefused, MailUnavailable
 from bharat.contracts.mime import address_of
 from bharat_mail_smtp.lines import Lines
 from bharat_mail_smtp.options import SmtpOptions
-from bharat_mail_smtp.replies import ConnectionLost, failure
+from bharat_mail_smtp.replies import ConnectionLost, connection_failure, mail_failure
 
 _PIECE = 16 * 1024
 _LEADING_DOT = re.compile(rb"(?m)^\.")
@@ -80,18 +80,18 @@ class Session:
             if self._smtp.has_extn("8bitmime"):
                 options.append("BODY=8BITMIME")
             self.clean = False
-            self._expect(250, f"the sender {letter.sender}", self._smtp.mail(letter.sender, options))
+            self._expect_for_mail(250, f"the sender {letter.sender}", self._smtp.mail(letter.sender, options))
 
     def transmit(self, letter: Letter) -> None:
         """The recipient and the mail itself. When it fails after the mail's end was sent, nobody knows whether it was taken."""
         with self._translated("sending the recipient"):
             code, text = self._smtp.rcpt(letter.recipient)
             if code not in (250, 251):
-                raise failure(self._server, f"the recipient {letter.recipient}", code, text)
-            self._expect(354, "the mail", self._smtp.docmd("DATA"))
+                raise mail_failure(self._server, f"the recipient {letter.recipient}", code, text)
+            self._expect_for_mail(354, "the mail", self._smtp.docmd("DATA"))
         with self._translated("waiting until the mail was taken; it may have been"):
             self._smtp.send(_LEADING_DOT.sub(b"..", self._content(letter)) + b".\r\n")
-            self._expect(250, "the mail", self._smtp.getreply(self._options.accept_timeout))
+            self._expect_for_mail(250, "the mail", self._smtp.getreply(self._options.accept_timeout))
         self.clean = True
         self.messages += 1
 
@@ -166,7 +166,11 @@ class Session:
 
     def _expect(self, code: int, what: str, reply: tuple[int, bytes]) -> None:
         if reply[0] != code:
-            raise failure(self._server, what, *reply)
+            raise connection_failure(self._server, what, *reply)
+
+    def _expect_for_mail(self, code: int, what: str, reply: tuple[int, bytes]) -> None:
+        if reply[0] != code:
+            raise mail_failure(self._server, what, *reply)
 
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
@@ -179,9 +183,6 @@ class Session:
             ) from error
         except ssl.SSLError as error:
             raise ConnectionLost(f"{self._server} and we agree on no TLS: {error.reason or error}") from error
-        except smtplib.SMTPResponseException as error:
-            text = error.smtp_error if isinstance(error.smtp_error, bytes) else str(error.smtp_error).encode()
-            raise failure(self._server, doing, error.smtp_code, text) from error
         except (smtplib.SMTPException, OSError) as error:
             reason = "does not answer in time" if _timed_out(error) else f"is lost ({_reason(error)})"
             raise ConnectionLost(f"{self._server} {reason}, {doing}") from error
