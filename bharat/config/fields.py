@@ -306,7 +306,7 @@ def _example(metas: Iterable[msgspec.Meta], default: Any) -> Any:
     declared = next((meta.examples for meta in metas if meta.examples), None)
     if declared:
         return declared[0]
-    if default in (None, "", ()):
+    if default in (None, "", ()) or isinstance(default, Secret):
         return None
     return str(default) if isinstance(default, Path) else default
 
