@@ -4,7 +4,7 @@ held for ever."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from bharat.contracts.errors import BharatError
 from bharat.contracts.mail import MailRefused, MailUnavailable, Message
 from bharat.testing.suite import together
 from bharat_local_servers import SmtpSink
-from bharat_mail_smtp import replies
+from bharat_mail_smtp import replies, session
 from bharat_mail_smtp.lines import Lines
 from bharat_mail_smtp.mail import SmtpMail
 from bharat_mail_smtp.pool import Loan, Pool
@@ -266,6 +266,23 @@ def test_mutant_that_goes_by_the_first_digit_gives_a_mail_up_for_a_wrong_login(
         assert outcome(plain(build, server)) is MailRefused
 
 
+def test_mutant_that_asks_nobody_what_the_reply_was_about_gives_a_mail_up_for_a_server_that_takes_none(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Takes `connection_failure` away."""
+    monkeypatch.setattr(session, "connection_failure", replies.mail_failure)
+    with ScriptedServer({"connect": ["554 no mail from 192.0.2.1"]}) as server:
+        assert outcome(plain(build, server)) is MailRefused
+
+
+def test_a_server_that_wants_an_unknown_kind_of_login_is_unavailable(build: Build) -> None:
+    with (
+        ScriptedServer(offers=["AUTH GSSAPI"]) as server,
+        pytest.raises(MailUnavailable, match="asks for a login of a kind that isn't known"),
+    ):
+        plain(build, server, user="u", password="p").send(MESSAGE)
+
+
 @pytest.mark.parametrize(
     ("step", "line", "text"),
     [
@@ -435,10 +452,3 @@ def test_mutant_that_keeps_it_takes_another_mails_answers_for_its_own(
     monkeypatch.setattr(Session, "drop", keep)
     said, connections = after_a_cancelled_mail(build, monkeypatch)
     assert (said, connections) != (MailRefused, 2)
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left_open(recwarn: pytest.WarningsRecorder) -> Iterator[None]:
-    """No test leaves a socket to the garbage collector."""
-    yield
-    assert [each for each in recwarn if each.category is ResourceWarning] == []

@@ -113,6 +113,7 @@ class Session:
 
     def drop(self) -> None:
         """Close the connection without a word: what the server would make of one isn't known."""
+        self.clean = False
         self._smtp.close()
 
     def _connected(self) -> socket.socket:
@@ -154,7 +155,7 @@ class Session:
             raise MailUnavailable(
                 f"{self._server} takes no login here: unset mail.smtp.user, or see mail.smtp.port"
             ) from None
-        except (smtplib.SMTPServerDisconnected, OSError):
+        except smtplib.SMTPServerDisconnected:
             raise
         except (smtplib.SMTPException, ValueError):
             raise MailUnavailable(f"{self._server} asks for a login of a kind that isn't known") from None
