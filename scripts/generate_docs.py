@@ -10,15 +10,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import click
-import msgspec
 
 from bharat.app import BUILTINS
 from bharat.cli import COMMANDS
-from bharat.config import Config, settings_of, shown
+from bharat.config import Config, as_toml, settings_of
 from bharat.config.load import SECTIONS
 from bharat.config.sources import environment_name
 from bharat.contracts.provider import Capability
-from bharat.plugins import OptionReport, PluginReport, Plugins, survey
+from bharat.plugins import OptionReport, PluginReport, Plugins, report_option, survey
 
 ROOT = Path(__file__).resolve().parents[1]
 Row = Sequence[str]
@@ -83,14 +82,15 @@ def _meaning(option: click.Option) -> str:
 def configuration() -> str:
     """Every key of the core, by section, and of the embedded providers."""
     top = [setting for setting in settings_of(Config) if setting.name in ("mode", "plugins", "home", "secret_key")]
-    parts = ["### The top level", _keys((), [_report(setting) for setting in top])]
+    parts = ["### The top level", _keys((), [report_option(setting) for setting in top])]
     for name, struct in SECTIONS.items():
-        parts += [f"### `[{name}]`", _keys((name,), [_report(setting) for setting in settings_of(struct)])]
+        parts += [f"### `[{name}]`", _keys((name,), [report_option(setting) for setting in settings_of(struct)])]
     chosen = [
         (f"`{capability}.provider`", f"`{environment_name(capability, 'provider')}`", f"`{default}`", ", ".join(offers))
         for capability, default, offers in _offers()
     ]
-    parts += ["### The capabilities", table(("key", "variable", "default", "built in"), chosen)]
+    choosing = [f"{capability}.provider = {as_toml(default)}" for capability, default, _ in _offers()]
+    parts += ["### The capabilities", table(("key", "variable", "default", "built in"), chosen), _toml(choosing)]
     for report in _reports(()):
         parts += _of_plugin(report)
     return "\n\n".join(parts)
@@ -133,25 +133,27 @@ def _offers() -> list[tuple[str, str, list[str]]]:
     ]
 
 
-def _report(setting: object) -> OptionReport:
-    fields = {name: getattr(setting, name) for name in ("name", "required", "secret", "env", "description")}
-    default = "" if fields["required"] else shown(getattr(setting, "default", None), secret=fields["secret"])
-    return msgspec.convert({**fields, "type": getattr(setting, "type_label", ""), "default": default}, OptionReport)
-
-
-def _keys(section: tuple[str, ...], options: Iterable[OptionReport]) -> str:
+def _keys(section: tuple[str, ...], options: Sequence[OptionReport]) -> str:
+    """A table of the keys of one section, and below it the section as `bharat.toml` may have it."""
     rows = []
     for option in options:
         variables = [environment_name(*section, option.name), *option.env]
         default = "required" if option.required else f"`{option.default}`" if option.default else "none"
         meaning = option.description + ("; secret" if option.secret else "")
-        rows.append((f"`{option.name}`", ", ".join(f"`{name}`" for name in variables), option.type, default, meaning))
-    return table(("key", "variable", "type", "default", "meaning"), rows)
+        values = ", ".join(filter(None, (option.type, option.range)))
+        rows.append((f"`{option.name}`", values, default, ", ".join(f"`{name}`" for name in variables), meaning))
+    header = [f"[{'.'.join(section)}]"] if section else []
+    lines = [*header, *(f"{option.name} = {option.example}" for option in options if option.example)]
+    return f"{table(('key', 'values', 'default', 'variables', 'meaning'), rows)}\n\n{_toml(lines)}"
+
+
+def _toml(lines: Iterable[str]) -> str:
+    return "\n".join(["```toml", *lines, "```"])
 
 
 PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "docs/commands.md": {"commands": commands},
-    "docs/05-ENVIRONMENT-GUIDE.md": {"configuration": configuration, "plugins": plugin_configuration},
+    "docs/options.md": {"configuration": configuration, "plugins": plugin_configuration},
 }
 
 

@@ -16,7 +16,6 @@ from bharat.accounts.tables import credentials, invitations, password_resets, us
 from bharat.accounts.tokens import derived_token
 from bharat.contracts.application import Application
 from bharat.contracts.database import Unit
-from bharat.contracts.errors import BharatError
 from bharat.contracts.mail import MailRefused, MailUnavailable, Message
 from bharat.contracts.work import GiveUp, JobContext, JobSpec, Retry
 from bharat.data.organisations import organisations
@@ -50,8 +49,6 @@ def _send(job: JobContext) -> None:
         raise GiveUp(f"the mail was refused: {error}") from error
     except MailUnavailable as error:
         raise Retry(f"the mail server does not take it now: {error}") from error
-    except BharatError:
-        raise
 
 
 MAIL = JobSpec(

@@ -195,7 +195,10 @@ def _print(report: PluginReport) -> None:
 def _print_options(options: Sequence[OptionReport]) -> None:
     for option in options:
         default = "required" if option.required else f"default {option.default or 'none'}"
-        traits = [option.type, default, *(["secret"] if option.secret else []), *option.env]
+        kind = ", ".join(filter(None, (option.type, option.range)))
+        traits = [kind, default, *(["secret"] if option.secret else []), *option.env]
         click.echo(f"    {option.name:<18} {'; '.join(traits)}")
         if option.description:
             click.echo(f"    {'':<18} {option.description}")
+        if option.example and not option.default:
+            click.echo(f"    {'':<18} {option.name} = {option.example}")

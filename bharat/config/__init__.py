@@ -5,6 +5,7 @@ from bharat.config.load import find_file, load, places
 from bharat.config.secret import HiddenText, Secret, shown
 from bharat.config.sections import Accounts, Choice, Config, Database, Files, Log, Server, Worker
 from bharat.config.sources import Raw
+from bharat.config.toml_text import as_toml
 
 __all__ = [
     "Accounts",
@@ -21,6 +22,7 @@ __all__ = [
     "Server",
     "Setting",
     "Worker",
+    "as_toml",
     "decode",
     "find_file",
     "load",

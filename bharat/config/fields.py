@@ -17,6 +17,7 @@ import msgspec
 from bharat.config.secret import HiddenText, Secret, shown
 from bharat.config.sources import Raw, environment_name
 from bharat.contracts.errors import ConfigError
+from bharat.contracts.phrasing import TOLD
 from bharat.contracts.spelling import nearest
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)
@@ -30,7 +31,10 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A key that may be set. `env` are customary variable names accepted beside the `BHARAT_…` one."""
+    """A key that may be set. `env` are customary variable names accepted beside the `BHARAT_…` one.
+
+    `range` says in words which values of its type it takes, and is empty when it takes all; `example` is a value as the
+    configuration file has it: the first of `msgspec.Meta(examples=[…])`, else the default, else `None`. A secret's default shows nothing."""
 
     name: str
     annotation: Any
@@ -39,6 +43,10 @@ class Setting:
     description: str
     env: tuple[str, ...]
     secret: bool
+    range: str = ""
+    example: Any = None
+    told: str = ""
+    """What a value must be, in the words of the option, where a pattern would say it badly (`bharat.contracts.phrasing.TOLD`)."""
 
     @property
     def type_label(self) -> str:
@@ -83,6 +91,7 @@ def settings_of(struct: type[msgspec.Struct]) -> tuple[Setting, ...]:
         for meta in metas:
             names = (meta.extra or {}).get("env", ())
             env.extend((names,) if isinstance(names, str) else names)
+        secret = any((meta.extra or {}).get("secret", False) for meta in metas)
         settings.append(
             Setting(
                 name=field.name,
@@ -91,7 +100,10 @@ def settings_of(struct: type[msgspec.Struct]) -> tuple[Setting, ...]:
                 default=default,
                 description=next((meta.description for meta in metas if meta.description), ""),
                 env=tuple(env),
-                secret=any((meta.extra or {}).get("secret", False) for meta in metas),
+                secret=secret,
+                range=_range(metas),
+                example=_example(metas, None if secret else default),
+                told=_told(metas),
             )
         )
     return tuple(settings)
@@ -252,10 +264,51 @@ def _fault(error: Exception, setting: Setting) -> str:
         return f"must be {setting.type_label}"
     if setting.secret and not isinstance(error, msgspec.ValidationError) and not text.startswith("must be"):
         return "has a value that can't be used"
+    if setting.told and "matching regex" in text:
+        return setting.told
     text = re.sub(r" - at `\$\[(\d+)\]`", lambda m: f" (item {int(m[1]) + 1})", text)
-    text = re.sub(r"`(\w+)`", lambda m: _WORDS.get(m[1], m[1]), text)
+    text = re.sub(r"`(\w+(?: \| \w+)*)`", lambda m: _kinds(m[1]), text)
     text = re.sub(r"^Expected (.*?), got (.*)$", r"must be \1, not \2", text)
     return re.sub(r"^Expected ", "must be ", text)
+
+
+def _kinds(names: str) -> str:
+    return " or ".join(_WORDS.get(name, name) for name in names.split(" | "))
+
+
+def _range(metas: Iterable[msgspec.Meta]) -> str:
+    words = []
+    for meta in metas:
+        low, high = meta.ge, meta.le
+        if low is not None and high is not None:
+            words.append(f"{low:g} to {high:g}")
+        elif low is not None:
+            words.append(f"at least {low:g}")
+        elif high is not None:
+            words.append(f"at most {high:g}")
+        words += [f"more than {meta.gt:g}"] if meta.gt is not None else []
+        words += [f"less than {meta.lt:g}"] if meta.lt is not None else []
+        if meta.min_length == 1:
+            words.append("not empty")
+        elif meta.min_length is not None:
+            words.append(f"length at least {meta.min_length}")
+        words += [f"length at most {meta.max_length}"] if meta.max_length is not None else []
+        if meta.pattern is not None:
+            words.append(_told([meta]).removeprefix("must be ") or f"as the pattern {meta.pattern}")
+    return ", ".join(words)
+
+
+def _told(metas: Iterable[msgspec.Meta]) -> str:
+    return next((str(meta.extra[TOLD]) for meta in metas if meta.extra and TOLD in meta.extra), "")
+
+
+def _example(metas: Iterable[msgspec.Meta], default: Any) -> Any:
+    declared = next((meta.examples for meta in metas if meta.examples), None)
+    if declared:
+        return declared[0]
+    if default in (None, "", ()) or isinstance(default, Secret):
+        return None
+    return str(default) if isinstance(default, Path) else default
 
 
 def _build(kind: type, value: Any) -> Any:

@@ -40,10 +40,15 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     host: Annotated[str, Meta(min_length=1, description="the address to listen on")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="the TCP port to listen on; 0 takes a free one")] = 8000
-    public_url: Annotated[str, Meta(description="scheme and host under which browsers reach Bharat")] = ""
+    public_url: Annotated[
+        str, Meta(description="scheme and host under which browsers reach Bharat", examples=["https://crm.example.com"])
+    ] = ""
     max_body: Annotated[Count, Meta(description="largest JSON body, in bytes")] = 1024 * 1024
     trusted_proxies: Annotated[
-        tuple[str, ...], Meta(description="networks whose X-Forwarded-For and X-Request-ID are believed")
+        tuple[str, ...],
+        Meta(
+            description="networks whose X-Forwarded-For and X-Request-ID are believed", examples=[["10.0.0.0/8", "::1"]]
+        ),
     ] = ()
     request_timeout: Annotated[
         Seconds,
@@ -73,10 +78,15 @@ class Database(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     url: Annotated[
         Secret,
-        Meta(description="the application's database, sqlite:/// or postgresql://", extra={"env": ("DATABASE_URL",), "secret": True}),
+        Meta(description="the application's database, sqlite:/// or postgresql://", examples=["postgresql://bharat_app:password@db.example.com/bharat"], extra={"env": ("DATABASE_URL",), "secret": True}),
     ] = Secret("")  # fmt: skip
     migration_url: Annotated[
-        Secret | None, Meta(description="the same database as the role that owns its tables", extra={"secret": True})
+        Secret | None,
+        Meta(
+            description="the same database as the role that owns its tables",
+            examples=["postgresql://bharat_owner:password@db.example.com/bharat"],
+            extra={"secret": True},
+        ),
     ] = None
     pool_size: Annotated[Count, Meta(description="connections per process, at most")] = 5
     statement_timeout: Annotated[Seconds, Meta(description="seconds after which PostgreSQL ends a statement")] = 30.0
@@ -107,7 +117,13 @@ class Accounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 10
     login_window: Annotated[Count, Meta(description="seconds over which failed logins are counted")] = 15 * 60
     password_min_length: Annotated[int, Meta(ge=8, le=64, description="shortest password accepted")] = 12
-    mail_sender: Annotated[str, Meta(description="who invitations and password mails come from")] = ""
+    mail_sender: Annotated[
+        str,
+        Meta(
+            description="who invitations and password mails come from; unset: no-reply@ the host of public_url",
+            examples=["Example CRM <crm@example.com>"],
+        ),
+    ] = ""
 
     def __post_init__(self) -> None:
         if self.session_idle > self.session_absolute:
@@ -118,9 +134,9 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[worker]`: background work. `in_process` unset follows the mode (`Plugins.worker_in_process`)."""
 
     in_process: Annotated[
-        bool | None, Meta(description="run a worker inside the server; unset: only on a single node")
+        bool | None, Meta(description="run a worker inside the server; unset: only on a single node", examples=[True])
     ] = None
-    queues: Annotated[tuple[str, ...], Meta(description="queues to serve; empty: all")] = ()
+    queues: Annotated[tuple[str, ...], Meta(description="queues to serve; empty: all", examples=[["default"]])] = ()
     concurrency: Annotated[Count, Meta(description="jobs run at a time by one worker")] = 2
     poll: Annotated[
         Seconds, Meta(description="seconds between looks at the database when nothing wakes the worker")
@@ -134,7 +150,7 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[files]`: files attached to records."""
 
-    max_size: Annotated[Count, Meta(description="largest attached file, in bytes")] = 1024**3
+    max_size: Annotated[Count, Meta(description="largest attached file, in bytes", examples=[5368709120])] = 1024**3
 
 
 class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -162,10 +178,19 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     mode: Annotated[Literal["single", "cluster"], Meta(description="one node, or several that share everything")] = (
         "single"
     )
-    plugins: Annotated[tuple[str, ...], Meta(description="the enabled plugins, in the order they load")] = ()
-    home: Annotated[Path, Meta(description="the folder for this node's state")] = DEFAULT_HOME
+    plugins: Annotated[
+        tuple[str, ...], Meta(description="the enabled plugins, in the order they load", examples=[["crm"]])
+    ] = ()
+    home: Annotated[Path, Meta(description="the folder for this node's state", examples=["/var/lib/bharat"])] = (
+        DEFAULT_HOME
+    )
     secret_key: Annotated[
-        Secret | None, Meta(description="the secret that every key is derived from", extra={"secret": True})
+        Secret | None,
+        Meta(
+            description="the secret that every key is derived from, at least 32 characters",
+            examples=["what python -c 'import secrets; print(secrets.token_urlsafe(48))' prints"],
+            extra={"secret": True},
+        ),
     ] = None
     server: Server = msgspec.field(default_factory=Server)
     database: Database = msgspec.field(default_factory=Database)

@@ -40,7 +40,8 @@ class Provider(Generic[BackendT, OptionsT]):
 
     `options` is a frozen msgspec Struct with `forbid_unknown_fields=True`; its fields are the keys of the
     configuration section `[<capability>.<name>]`. A field's `msgspec.Meta(description=..., extra={...})` may carry
-    `env` (a tuple of customary environment names, `("REDIS_URL",)`) and `secret=True` (masked everywhere).
+    `env` (a tuple of customary environment names, `("REDIS_URL",)`) and `secret=True` (masked everywhere); `examples=[...]` shows
+    what to write where the default doesn't.
 
     `shared` says whether several processes on several nodes may use the same backend at once; `mode = "cluster"`
     refuses a provider that is not. It may depend on the platform's database: then it is a function of it.

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import msgspec
 
+from bharat.contracts.phrasing import TOLD
+
 
 class FolderOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Options of the storage provider `folder`."""
@@ -13,7 +15,8 @@ class FolderOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     root: Annotated[
         str | None,
         msgspec.Meta(
-            description="Folder that holds the files; a relative one lies in the home folder. Default: <home>/files."
+            description="Folder that holds the files; a relative one lies in the home folder. Default: <home>/files.",
+            examples=["files"],
         ),
     ] = None
 
@@ -25,6 +28,8 @@ class SharedFolderOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
         str,
         msgspec.Meta(
             pattern="^/",
+            examples=["/mnt/bharat/files"],
+            extra={TOLD: "must be an absolute path"},
             description="Folder, mounted on every node at this absolute path, that holds the files. Its file system must "
             "rename atomically, as NFS 4 does.",
         ),
@@ -48,6 +53,7 @@ class OutboxOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     folder: Annotated[
         str | None,
         msgspec.Meta(
-            description="Folder that receives the .eml files; a relative one lies in the home folder. Default: <home>/outbox."
+            description="Folder that receives the .eml files; a relative one lies in the home folder. Default: <home>/outbox.",
+            examples=["outbox"],
         ),
     ] = None

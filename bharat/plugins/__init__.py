@@ -4,7 +4,7 @@ from bharat.plugins.choice import Chosen, LeftOver, ProviderMissing
 from bharat.plugins.discovery import Available, installed
 from bharat.plugins.facade import Plugins
 from bharat.plugins.items import Contribution, Owned
-from bharat.plugins.report import OptionReport, PluginReport, ProviderReport, survey
+from bharat.plugins.report import OptionReport, PluginReport, ProviderReport, report_option, survey
 from bharat.plugins.rules import check_routes
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "ProviderReport",
     "check_routes",
     "installed",
+    "report_option",
     "survey",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from bharat.config import Config, settings_of, shown
+from bharat.config import Config, Setting, as_toml, settings_of, shown
 from bharat.contracts.errors import BharatError
 from bharat.contracts.provider import AnyProvider, Capability
 from bharat.plugins.discovery import Available, find, import_plugin, installed
@@ -16,7 +16,8 @@ from bharat.plugins.items import Contribution, collect, collect_commands
 
 
 class OptionReport(msgspec.Struct, frozen=True):
-    """A key that may be set. `default` is shown as text; empty when there is none."""
+    """A key that may be set. `default` is shown as text, empty when there is none; `example` is written as in `bharat.toml`, empty
+    when neither the option nor its default gives one. `range` says which values it takes; empty: all of its type."""
 
     name: str
     type: str
@@ -25,6 +26,8 @@ class OptionReport(msgspec.Struct, frozen=True):
     secret: bool
     env: tuple[str, ...]
     description: str
+    range: str = ""
+    example: str = ""
 
 
 class ProviderReport(msgspec.Struct, frozen=True):
@@ -137,16 +140,20 @@ def _provider(config: Config, capability: Capability, offer: AnyProvider, *, ena
     return ProviderReport(capability.value, offer.name, chosen, offer.shared, offer.summary, _options(offer.options))
 
 
-def _options(struct: type[msgspec.Struct]) -> tuple[OptionReport, ...]:
-    return tuple(
-        OptionReport(
-            setting.name,
-            setting.type_label,
-            setting.required,
-            "" if setting.required else shown(setting.default, secret=setting.secret),
-            setting.secret,
-            setting.env,
-            setting.description,
-        )
-        for setting in settings_of(struct)
+def report_option(setting: Setting) -> OptionReport:
+    """A setting as it is shown."""
+    return OptionReport(
+        setting.name,
+        setting.type_label,
+        setting.required,
+        "" if setting.required else shown(setting.default, secret=setting.secret),
+        setting.secret,
+        setting.env,
+        setting.description,
+        setting.range,
+        "" if setting.example is None else as_toml(setting.example),
     )
+
+
+def _options(struct: type[msgspec.Struct]) -> tuple[OptionReport, ...]:
+    return tuple(report_option(setting) for setting in settings_of(struct))

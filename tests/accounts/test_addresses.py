@@ -8,8 +8,8 @@ import pytest
 
 from bharat.accounts.users import EMAIL
 from bharat.contracts.mail import MailRefused, Message
+from bharat.contracts.mime import compose
 from bharat.data.clock import OffsetClock
-from bharat.local.mail import compose
 
 
 @pytest.mark.parametrize(

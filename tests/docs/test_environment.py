@@ -12,6 +12,7 @@ from bharat.config import load
 from bharat.contracts.errors import ConfigError
 from bharat.contracts.provider import Capability
 from bharat.plugins import Plugins
+from bharat_mail_smtp.options import SmtpOptions
 from bharat_redis import RedisSettings
 from tests.docs.markdown import Page
 from tests.packaging.distributions import ROOT
@@ -27,12 +28,12 @@ def start(text: str, folder: Path, **environ: str) -> Plugins:
 
 
 def test_the_cluster_of_the_guide_is_accepted(tmp_path: Path) -> None:
-    shown, _ = GUIDE.blocks("toml")
+    shown, *_ = GUIDE.blocks("toml")
     start(shown, tmp_path)
 
 
 def test_each_address_of_redis_reaches_what_it_is_for(tmp_path: Path) -> None:
-    _, shown = GUIDE.blocks("toml")
+    _, shown, *_ = GUIDE.blocks("toml")
     plugins = start(shown, tmp_path, REDIS_URL="redis://state", REDIS_CACHE_URL="redis://cache")
     chosen = {
         each: cast(RedisSettings, plugins.chosen(Capability(each)).options).url
@@ -41,9 +42,15 @@ def test_each_address_of_redis_reaches_what_it_is_for(tmp_path: Path) -> None:
     assert chosen == {**dict.fromkeys(("sessions", "locks", "limits"), "redis://state"), "cache": "redis://cache"}
 
 
+def test_the_mail_of_the_guide_goes_to_the_server_that_the_environment_names(tmp_path: Path) -> None:
+    (shown,) = (block for block in GUIDE.blocks("toml") if 'provider = "smtp"' in block)
+    plugins = start(shown, tmp_path, SMTP_HOST="smtp.example.com", SMTP_USER="u", SMTP_PASSWORD="p")
+    assert cast(SmtpOptions, plugins.chosen(Capability.MAIL).options).address == "smtp.example.com:587"
+
+
 @pytest.mark.parametrize("section", ["cache", "mail"])
 def test_every_provider_that_it_chooses_is_needed(section: str, tmp_path: Path) -> None:
-    shown, _ = GUIDE.blocks("toml")
+    shown, *_ = GUIDE.blocks("toml")
     before, _, after = shown.partition(f"[{section}]\n")
     with pytest.raises(ConfigError, match=section):
         start(before + after.partition("\n")[2], tmp_path)

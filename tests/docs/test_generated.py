@@ -12,7 +12,6 @@ import pytest
 from bharat.app import BUILTINS
 from bharat.cli import COMMANDS, cli
 from bharat.config import Config
-from bharat.config.sources import environment_name
 from bharat.plugins import Plugins
 from scripts.generate_docs import PARTS, plugin_names, updated
 from tests.docs.markdown import Page, pages
@@ -49,13 +48,6 @@ def test_every_command_and_option_stands_in_the_reference() -> None:
             if isinstance(option, click.Option) and not option.hidden:
                 missing += [f"{name} {opt}" for opt in option.opts if opt not in section]
     assert missing == []
-
-
-def test_every_key_of_the_configuration_stands_in_the_environment_guide() -> None:
-    text = Page(ROOT / "docs" / "05-ENVIRONMENT-GUIDE.md").text
-    for names in ((), *((name,) for name in plugin_names())):
-        for row in Plugins.load(Config(plugins=names), BUILTINS).describe_settings():
-            assert f"`{environment_name(*row.key.split('.'))}`" in text, row.key
 
 
 def shown_commands(page: Page) -> Iterator[str]:

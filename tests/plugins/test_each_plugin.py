@@ -17,7 +17,7 @@ from bharat.cli import cli
 from bharat.cli.base import Runtime, run
 from bharat.contracts.provider import Capability
 from bharat.data.engine import create_engine
-from bharat_local_servers import open_valkey
+from bharat_local_servers import SmtpSink, open_valkey
 from bharat_local_servers.pytest_fixtures import required
 from tests.fixtures.servers import Migrated
 from tests.packaging.distributions import PLUGINS, SAMPLE
@@ -112,6 +112,13 @@ def redis_url() -> Iterator[str]:
         yield server.url
 
 
+@pytest.fixture(scope="module")
+def smtp_port() -> Iterator[int]:
+    sink = required(SmtpSink)
+    with sink as server:
+        yield server.port
+
+
 IN_REDIS = {
     "session_redis": (Capability.SESSIONS,),
     "locks_redis": (Capability.LOCKS,),
@@ -138,6 +145,11 @@ def test_a_plugin_can_be_enabled_and_removed_without_a_trace(
         installation.toml.write_text(enabled + chosen, encoding="utf-8")
         plugins = installation.runtime().plugins
         assert all(plugins.chosen(each).provider.name == "redis" for each in capabilities)
+    if plugin == "mail_smtp":
+        port = request.getfixturevalue("smtp_port")
+        chosen = f'[mail]\nprovider = "smtp"\n[mail.smtp]\nhost = "127.0.0.1"\nport = {port}\ntls = "none"\n'
+        installation.toml.write_text(enabled + chosen, encoding="utf-8")
+        assert installation.runtime().plugins.chosen(Capability.MAIL).provider.name == "smtp"
     installation.bharat("migrate")
     with_it = installation.boot()
     assert with_it != before

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
-from bharat_local_servers import Valkey
+from bharat_local_servers import ServerUnavailable, Valkey, make_certificate
 from bharat_redis import RedisUnavailable
 from bharat_redis.clients import RedisClients
 
@@ -24,18 +22,12 @@ Open = Callable[..., RedisClients]
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    if shutil.which("openssl") is None:
-        reason = "openssl, which makes a certificate for this test, is not on PATH: apt-get install openssl"
+    try:
+        return make_certificate(tmp_path, "localhost").server
+    except ServerUnavailable as reason:
         if os.environ.get("CI"):
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
-    path = tmp_path / "server.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    command += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(path), "-out", str(tmp_path / "ca.pem")]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
-    with path.open("a") as file:
-        file.write((tmp_path / "ca.pem").read_text())
-    return path
+            raise
+        pytest.skip(str(reason))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 `open_postgres()` and `open_valkey()` honour a server named in the environment; the classes always start their own.
 """
 
+from bharat_local_servers.certificates import Certificate, make_certificate
 from bharat_local_servers.errors import ServerFailed, ServerUnavailable
 from bharat_local_servers.nginx import TEMP_PATHS, Nginx
 from bharat_local_servers.nginx_binary import NGINX_VARIABLE, NginxBinary, find_nginx
@@ -11,6 +12,7 @@ from bharat_local_servers.postgres import POSTGRES_VARIABLE, ExternalPostgres, P
 from bharat_local_servers.postgres_binary import PostgresBinary, find_postgres
 from bharat_local_servers.postgres_databases import Databases
 from bharat_local_servers.server import LocalServer
+from bharat_local_servers.smtp_sink import ReceivedMail, SmtpSink
 from bharat_local_servers.valkey import VALKEY_VARIABLE, ExternalValkey, Valkey, open_valkey
 from bharat_local_servers.valkey_binary import find_valkey
 
@@ -19,6 +21,7 @@ __all__ = [
     "POSTGRES_VARIABLE",
     "TEMP_PATHS",
     "VALKEY_VARIABLE",
+    "Certificate",
     "Databases",
     "ExternalPostgres",
     "ExternalValkey",
@@ -27,13 +30,16 @@ __all__ = [
     "NginxBinary",
     "Postgres",
     "PostgresBinary",
+    "ReceivedMail",
     "ServerFailed",
     "ServerUnavailable",
+    "SmtpSink",
     "Valkey",
     "find_nginx",
     "find_postgres",
     "find_valkey",
     "free_port",
+    "make_certificate",
     "open_postgres",
     "open_valkey",
 ]

@@ -19,6 +19,7 @@ class RedisSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         str,
         msgspec.Meta(
             description="the Redis server, redis://user:password@host:6379/0, or rediss:// for TLS",
+            examples=["rediss://bharat:password@redis.example.com:6379/0"],
             extra={"env": ("REDIS_URL",), "secret": True},
         ),
     ]

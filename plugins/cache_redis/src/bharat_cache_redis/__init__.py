@@ -26,6 +26,7 @@ class RedisCacheOptions(RedisSettings, frozen=True, forbid_unknown_fields=True):
         msgspec.Meta(
             description="the Redis server of the cache, best one of its own that evicts: redis://user:password@host:6379/0, or "
             "rediss:// for TLS",
+            examples=["rediss://bharat:password@cache.example.com:6379/0"],
             extra={"env": ("REDIS_CACHE_URL", "REDIS_URL"), "secret": True},
         ),
     ]
