@@ -161,6 +161,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     secret_key: Annotated[
         Secret | None, Meta(description="the secret that every key is derived from", extra={"secret": True})
     ] = None
+    previous_secrets: Annotated[
+        tuple[Secret, ...],
+        Meta(
+            description="secrets besides secret_key that stored secrets are still read with, while they are rotated",
+            extra={"secret": True},
+        ),
+    ] = ()
     server: Server = msgspec.field(default_factory=Server)
     database: Database = msgspec.field(default_factory=Database)
     accounts: Accounts = msgspec.field(default_factory=Accounts)

@@ -56,6 +56,7 @@ def test_its_page_names_everything_that_it_adds(tmp_path: Path) -> None:
         "jobs": ["sample.keep_greeting"],
         "cron entries": ["sample.good_morning"],
         "checks": ["sample.greetings"],
+        "integrations": ["doorbell"],
         "commands": ["sample-greet"],
     }
 
