@@ -52,9 +52,10 @@ class Endpoint:
 
 def find(database: Database, token: str) -> Endpoint | None:
     """The endpoint of an address. What is no address at all costs the same look into the database."""
-    organisation_id = organisation_of(token, PREFIX) or _NOBODY
-    matches = sa.and_(webhook_endpoints.c.token == token[:80], webhook_endpoints.c.ended_at.is_(None))
-    return _read(database, database.read(organisation_id), matches)
+    organisation_id = organisation_of(token, PREFIX)
+    asked = token if organisation_id is not None else ""
+    matches = sa.and_(webhook_endpoints.c.token == asked, webhook_endpoints.c.ended_at.is_(None))
+    return _read(database, database.read(organisation_id or _NOBODY), matches)
 
 
 def live(database: Database, reader: Reader, declared: Declared) -> Endpoint:

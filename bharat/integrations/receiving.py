@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -127,8 +127,8 @@ def _store(
     actor = Actor(ActorKind.SYSTEM, None, request.id)
     with database.write(endpoint.organisation_id, actor) as unit:
         row["received_at"] = unit.at
-        insert: Any = (postgresql.insert if database.dialect == "postgresql" else sqlite.insert)(webhook_deliveries)
-        if not unit.execute(insert.on_conflict_do_nothing(), row).rowcount:
+        insert = (postgresql.insert if database.dialect == "postgresql" else sqlite.insert)(webhook_deliveries)
+        if unit.row(insert.on_conflict_do_nothing().returning(webhook_deliveries.c.id), row) is None:
             return False
         unit.append(webhook_bodies, {"delivery_id": row["id"], "body": body, "keep_until": unit.at + UNHANDLED_KEPT})
         enqueue(unit, HAND_OVER, {"delivery": str(row["id"])})
