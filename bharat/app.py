@@ -20,6 +20,7 @@ import bharat.accounts
 
 # Nothing else here imports these three and `organisations`, and the schema must know every table of the core.
 import bharat.data.organisations
+import bharat.integrations
 import bharat.local
 import bharat.local.limits
 import bharat.local.locks
@@ -50,6 +51,9 @@ from bharat.data.engine import EngineOptions, parse_url
 from bharat.data.fences import DatabaseFences
 from bharat.data.migrations import Migrator
 from bharat.data.schema import Schema
+from bharat.integrations.routes import integration_routes
+from bharat.integrations.service import Service
+from bharat.integrations.vault import Vault
 from bharat.plugins import Plugins, check_routes
 from bharat.plugins.items import Owned
 from bharat.records import Kit
@@ -73,6 +77,7 @@ BUILTINS: tuple[tuple[str, object], ...] = (
     ("accounts", bharat.accounts),
     ("records", bharat.records),
     ("web", bharat.web),
+    ("integrations", bharat.integrations),
 )
 
 
@@ -156,6 +161,8 @@ class Bharat:
                 imports=max(1, config.database.pool_size // 2),
                 max_file_size=config.files.max_size,
             )
+            previous = [PlatformKey(secret.reveal().encode()) for secret in config.previous_secrets]
+            self.integrations = Service(plugins.integrations(), self.database, Vault([self._key, *previous]))
             self.accounts = Accounts(self, Policy.of(config), self.permissions)
             # What is wrong with a schedule or a job is said at the start of every process, not first in a worker's log.
             self.catalogue = Catalogue.declared(self.registry)
@@ -189,11 +196,12 @@ class Bharat:
             "subscribers": plugins.subscribers(),
             "checks": plugins.checks(),
             "delivery_channels": plugins.delivery_channels(),
+            "integrations": plugins.integrations(),
         }
 
     def routes(self) -> Sequence[Owned[Route]]:
-        """Every route with its owner: the plugins' own, and those of their record types."""
-        return (*self.plugins.routes(), *kit_routes(self.records))
+        """Every route with its owner: the plugins' own, and those of their record types and integrations."""
+        return (*self.plugins.routes(), *kit_routes(self.records), *integration_routes(self.integrations))
 
     def wsgi(self) -> falcon.App[Any, Any]:
         """The WSGI application, with the platform's own endpoints."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bharat.contracts.cache import Cache
     from bharat.contracts.check import Check
     from bharat.contracts.delivery import DeliveryChannel
+    from bharat.contracts.integrations import Integration
     from bharat.contracts.jobs import Jobs
     from bharat.contracts.limits import Limits
     from bharat.contracts.locks import Locks
@@ -151,6 +152,11 @@ def bharat_migrations() -> Migrations | None:
 @hookspec
 def bharat_delivery_channels() -> Sequence[DeliveryChannel] | None:
     """Add ways to reach people beside e-mail."""
+
+
+@hookspec
+def bharat_integrations() -> Sequence[Integration] | None:
+    """Add services that organisations connect to: settings of each organisation with encrypted secrets, and signed webhooks."""
 
 
 @hookspec

@@ -14,7 +14,7 @@ import click
 from bharat.app import BUILTINS
 from bharat.cli import COMMANDS
 from bharat.config import Config, as_toml, settings_of
-from bharat.config.load import SECTIONS
+from bharat.config.load import SECTIONS, TOP
 from bharat.config.sources import environment_name
 from bharat.contracts.provider import Capability
 from bharat.plugins import OptionReport, PluginReport, Plugins, report_option, survey
@@ -81,7 +81,7 @@ def _meaning(option: click.Option) -> str:
 
 def configuration() -> str:
     """Every key of the core, by section, and of the embedded providers."""
-    top = [setting for setting in settings_of(Config) if setting.name in ("mode", "plugins", "home", "secret_key")]
+    top = [setting for setting in settings_of(Config) if setting.name in TOP]
     parts = ["### The top level", _keys((), [report_option(setting) for setting in top])]
     for name, struct in SECTIONS.items():
         parts += [f"### `[{name}]`", _keys((name,), [report_option(setting) for setting in settings_of(struct)])]

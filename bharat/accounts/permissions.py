@@ -68,6 +68,8 @@ PLATFORM: Final[Mapping[str, _Row]] = {
     "settings:write": _ADMINS,
     "jobs:read": _ADMINS,
     "jobs:write": _ADMINS,
+    "integrations:read": _ADMINS,
+    "integrations:write": _ADMINS,
 }
 """The table for everything else."""
 

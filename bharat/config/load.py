@@ -36,11 +36,9 @@ SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "files": Files,
     "log": Log,
 }
-_TOP = {
-    setting.name: setting
-    for setting in settings_of(Config)
-    if setting.name in ("mode", "plugins", "home", "secret_key")
-}
+TOP = ("mode", "plugins", "home", "secret_key", "previous_secrets")
+"""The keys that stand in no section."""
+_TOP = {setting.name: setting for setting in settings_of(Config) if setting.name in TOP}
 _CAPABILITIES = frozenset(capability.value for capability in Capability)
 _HEADS = frozenset({*_TOP, *SECTIONS, *_CAPABILITIES, "plugin"})
 
@@ -147,6 +145,13 @@ def _assemble(found: _Found, file: Path | None, environ: Mapping[str, str], *, n
         raise ConfigError(
             f"{raw.source}: secret_key must have at least {SECRET_KEY_LENGTH} characters; "
             "make one with `python -c 'import secrets; print(secrets.token_urlsafe(48))'`"
+        )
+    if (raw := found.top.get("previous_secrets")) and any(
+        len(secret.reveal()) < SECRET_KEY_LENGTH for secret in top["previous_secrets"]
+    ):
+        raise ConfigError(
+            f"{raw.source}: each of previous_secrets must have at least {SECRET_KEY_LENGTH} characters, as secret_key has; "
+            "write secrets that hold a comma as a JSON list"
         )
     if (raw := found.top.get("home")) and not raw.text and file is not None:
         top["home"] = file.absolute().parent / top["home"]  # a path in a file is meant from where the file lies

@@ -65,6 +65,8 @@ def shown(value: object, *, secret: bool = False) -> str:
         value, secret = value.reveal(), True
     if value is None or value == "":
         return "" if value is None else '""'
+    if value == ():
+        return "[]"
     if secret:
         return without_password(value) if isinstance(value, str) and value.startswith(_SAFE_SCHEMES) else MASK
     if isinstance(value, bool):

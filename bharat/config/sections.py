@@ -192,6 +192,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             extra={"secret": True},
         ),
     ] = None
+    previous_secrets: Annotated[
+        tuple[Secret, ...],
+        Meta(
+            description="secrets besides secret_key that stored secrets are still read with, while they are rotated",
+            examples=[["what secret_key was before, all of its characters"]],
+            extra={"secret": True},
+        ),
+    ] = ()
     server: Server = msgspec.field(default_factory=Server)
     database: Database = msgspec.field(default_factory=Database)
     accounts: Accounts = msgspec.field(default_factory=Accounts)

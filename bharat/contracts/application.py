@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from bharat.contracts.cache import Cache
+from bharat.contracts.integrations import Integrations
 from bharat.contracts.jobs import Jobs
 from bharat.contracts.limits import Limits
 from bharat.contracts.locks import Locks
@@ -45,6 +46,8 @@ class Application(Platform, Protocol):
     def mail(self) -> Mail: ...
     @property
     def permissions(self) -> PermissionRules: ...
+    @property
+    def integrations(self) -> Integrations: ...
 
     def settings(self, plugin: str) -> msgspec.Struct:
         """The validated settings of an enabled plugin: the section `[plugin.<name>]`, as the type it declared."""

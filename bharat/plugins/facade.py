@@ -13,6 +13,7 @@ from bharat.config import Config, Row
 from bharat.contracts.check import Check
 from bharat.contracts.delivery import DeliveryChannel
 from bharat.contracts.errors import ConfigError, PluginError
+from bharat.contracts.integrations import Integration
 from bharat.contracts.migration import Migrations
 from bharat.contracts.permission import PermissionCheck
 from bharat.contracts.provider import AnyProvider, Capability
@@ -112,6 +113,9 @@ class Plugins:
     def delivery_channels(self) -> tuple[Owned[DeliveryChannel], ...]:
         return self._all(lambda item: item.delivery_channels)
 
+    def integrations(self) -> tuple[Owned[Integration], ...]:
+        return self._all(lambda item: item.integrations)
+
     def commands(self) -> tuple[Owned[click.Command], ...]:
         """Plugins' subcommands of `bharat`, asked for now. Raises `PluginError` for two of one name."""
         found = [Owned(name, command) for name in self.names for command in collect_commands(self._hooks, name)]
@@ -171,6 +175,7 @@ class Plugins:
         rules.check_unique(self.checks(), lambda item: item.name, "health check")
         rules.check_unique(self.permission_checks(), lambda item: item.name, "permission check")
         rules.check_unique(self.delivery_channels(), lambda item: item.name, "delivery channel")
+        rules.check_unique(self.integrations(), lambda item: item.name, "integration")
         self.migrations()
 
     def _hold_to_mode(self, config: Config) -> None:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from bharat.contracts.check import Check
 from bharat.contracts.delivery import DeliveryChannel
 from bharat.contracts.errors import PluginError
+from bharat.contracts.integrations import Integration
 from bharat.contracts.migration import Migrations
 from bharat.contracts.permission import PermissionCheck
 from bharat.contracts.provider import AnyProvider, Capability, Provider
@@ -56,6 +57,7 @@ class Contribution:
     checks: tuple[Check, ...] = ()
     permission_checks: tuple[PermissionCheck, ...] = ()
     delivery_channels: tuple[DeliveryChannel, ...] = ()
+    integrations: tuple[Integration, ...] = ()
     migrations: Migrations | None = None
 
 
@@ -66,6 +68,9 @@ def collect(hooks: Hooks, name: str) -> Contribution:
         for offer in offers:
             _check_options(name, f"provider {offer.name!r} of {capability}", offer.options)
     record_types = _sequence(hooks, name, "bharat_record_types", RecordType)
+    integrations = _sequence(hooks, name, "bharat_integrations", Integration)
+    for integration in integrations:
+        _check_options(name, f"the integration {integration.name!r}", integration.settings)
     return Contribution(
         plugin=name,
         providers=providers,
@@ -78,6 +83,7 @@ def collect(hooks: Hooks, name: str) -> Contribution:
         checks=_sequence(hooks, name, "bharat_checks", Check),
         permission_checks=_sequence(hooks, name, "bharat_permission_checks", PermissionCheck),
         delivery_channels=_sequence(hooks, name, "bharat_delivery_channels", DeliveryChannel),
+        integrations=integrations,
         migrations=_migrations(hooks, name, needed=bool(record_types)),
     )
 

@@ -66,6 +66,7 @@ _KINDS: Mapping[str, Callable[[Contribution], Iterable[str]]] = {
     "checks": lambda item: (one.name for one in item.checks),
     "permission checks": lambda item: (one.name for one in item.permission_checks),
     "delivery channels": lambda item: (one.name for one in item.delivery_channels),
+    "integrations": lambda item: (one.name for one in item.integrations),
 }
 
 

@@ -38,7 +38,7 @@ def test_the_sample_names_every_key_of_the_core_with_its_default() -> None:
                 default = list(setting.default) if isinstance(setting.default, tuple) else setting.default
                 assert section[setting.name] == default, f"{name}.{setting.name}"
         assert set(section) <= {setting.name for setting in settings_of(struct)}
-    assert {"mode", "plugins", "home", "secret_key"} <= set(sample)
+    assert {"mode", "plugins", "home", "secret_key", "previous_secrets"} <= set(sample)
     for capability in Capability:
         section = sample[capability.value]
         assert isinstance(section, dict)

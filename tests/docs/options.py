@@ -9,15 +9,13 @@ import msgspec
 
 from bharat.app import BUILTINS
 from bharat.config import Config, Setting, as_toml, settings_of
-from bharat.config.load import SECTIONS
+from bharat.config.load import SECTIONS, TOP
 from bharat.config.sources import environment_name
 from bharat.contracts.provider import Capability
 from bharat.plugins import installed
 from bharat.plugins.discovery import find, import_plugin
 from bharat.plugins.hooks import Hooks
 from bharat.plugins.items import Contribution, collect
-
-TOP = ("mode", "plugins", "home", "secret_key")
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from bharat.testing.cache import CacheSuite
 from bharat.testing.platform import ShiftableClock, SmallPlatform
 from bharat.testing.suite import OnShiftedClock, eventually
 from bharat.work.service import Worker
+from bharat.work.worker import Runner
 from tests.docs.markdown import Page
 from tests.fixtures.application import OpenSite
 from tests.fixtures.distributions import Distributions
@@ -145,6 +146,29 @@ def test_a_delivery_channel_is_found_in_the_registry(
     assert (owned.plugin, owned.item.name) == ("example", "shout")
     owned.item.deliver(app, Delivery(id="1", address="Asha", subject="Namaste", text="", data={}))
     assert "Asha: Namaste" in caplog.text
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])
+@pytest.mark.parametrize("hook", ["bharat_integrations"])
+def test_the_integration_takes_what_github_signs_and_once(
+    hook: str, distributions: Distributions, open_site: OpenSite
+) -> None:
+    """With the example of docs.github.com, "Validating webhook deliveries"."""
+    distributions.add("example", example(hook))
+    site = open_site("example")
+    asha, path = site.user(site.organisation("acme"), Role.ADMIN), "/api/v1/integrations/github"
+    settings = {"repository": "asha/lamps", "token": "a token of at least twenty characters"}
+    assert asha.call("PUT", path, json=settings, headers={"If-Match": "*"}).status_code == 200
+    url = asha.post(f"{path}/webhook", {"secret": "It's a Secret to Everybody"}).json["url"]
+    signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+
+    def sent(body: bytes) -> int:
+        headers = {"X-Hub-Signature-256": signature, "X-GitHub-Event": "push"}
+        return site.client.simulate_post(url.removeprefix(site.app.public_url), body=body, headers=headers).status_code
+
+    assert [sent(body) for body in (b"Hello, World!", b"Hello, World!", b"Hello, world!")] == [202, 202, 401]
+    Runner(site.app, site.app.catalogue.jobs).run_due(site.app.catalogue.queues)
+    assert len(site.app.storage.list("pushes/")) == 1
 
 
 def chosen_in(hook: str) -> str:

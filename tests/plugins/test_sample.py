@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -56,6 +58,7 @@ def test_its_page_names_everything_that_it_adds(tmp_path: Path) -> None:
         "jobs": ["sample.keep_greeting"],
         "cron entries": ["sample.good_morning"],
         "checks": ["sample.greetings"],
+        "integrations": ["doorbell"],
         "commands": ["sample-greet"],
     }
 
@@ -112,6 +115,29 @@ def test_its_route_causes_a_job_that_writes_into_its_storage(shop: Site) -> None
 def test_a_viewer_may_not_be_greeted_and_no_job_is_left(shop: Site) -> None:
     viewer = shop.user(shop.organisation("acme"), Role.VIEWER)
     assert viewer.post("/api/v1/sample/greetings").status_code == 403
+
+
+def test_its_doorbell_is_set_up_and_what_it_says_is_written_down(shop: Site) -> None:
+    path = "/api/v1/integrations/doorbell"
+    asha = shop.user(shop.organisation("acme"), Role.ADMIN)
+    body = {"api_token": "the doorbell's own", "door": "garden gate"}
+    made = asha.call("PUT", path, json=body, headers={"If-Match": "*"})
+    assert (made.json["settings"], made.json["secrets"]["api_token"]["set"]) == ({"door": "garden gate"}, True)
+    opened = asha.post(f"{path}/webhook", {}).json
+
+    def ring(id: str, secret: str = opened["secret"]) -> int:
+        said, at = b'{"visitor": "Meera"}', int(shop.app.clock.now().timestamp())
+        key = base64.b64decode(secret.removeprefix("whsec_"))
+        digest = hmac.digest(key, f"{id}.{at}.".encode() + said, "sha256")
+        signature = f"v1,{base64.b64encode(digest).decode()}"
+        headers = {"webhook-id": id, "webhook-timestamp": str(at), "webhook-signature": signature}
+        place = opened["url"].removeprefix(shop.app.public_url)
+        return shop.client.simulate_post(place, body=said, headers=headers).status_code
+
+    assert (ring("msg_1"), ring("msg_1"), ring("msg_2", secret=f"whsec_{'A' * 44}")) == (202, 202, 401)
+    Runner(shop.app, shop.app.catalogue.jobs).run_due(shop.app.catalogue.queues)
+    (file,) = shop.app.storage.list("sample/rings/")
+    assert b"".join(shop.app.storage.open(file.key).chunks) == b"Meera at the garden gate"
 
 
 def test_its_cron_entry_is_run_by_the_clock_each_morning(shop: Site, clock: ShiftableClock) -> None:

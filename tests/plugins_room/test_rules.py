@@ -17,18 +17,21 @@ Load = Callable[..., Plugins]
 IMPORTS = """
 from bharat.contracts.check import *
 from bharat.contracts.delivery import *
+from bharat.contracts.integrations import *
 from bharat.contracts.migration import *
 from bharat.contracts.permission import *
 from bharat.contracts.records import *
 from bharat.contracts.route import *
 from bharat.contracts.work import *
 import click
+import msgspec
 import sqlalchemy
 from pathlib import Path
 def route(method, path, id):
     return Route(method=method, path=path, handler=print, access=Public(), summary="", tag="", operation_id=id)
 def record(name, plural, *fields):
     return RecordType(name=name, plural=plural, title="name", fields=(Text("name"), *fields))
+class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True): pass
 def cron(name, job):
     return CronEntry(name=name, schedule="* * * * *", job=job, catch_up=CatchUp.SKIP)
 """
@@ -52,6 +55,7 @@ ONCE = [
         "[DeliveryChannel(name='d', deliver=print, deduplicates=True)] * 2",
         "delivery channel d",
     ),
+    ("bharat_integrations", "[Integration(name='i', label='', settings=Nothing)] * 2", "integration i"),
 ]
 
 

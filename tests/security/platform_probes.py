@@ -17,12 +17,13 @@ from bharat.accounts.mails import INVITATION, RESET
 from bharat.accounts.tokens import derived_token
 from bharat.contracts.html import STYLESHEET
 from bharat.contracts.principal import Role
+from bharat.integrations import standard
 from bharat.local.signed_urls import SignedUrls
 from tests.security.record_probes import ANY, MISSING
-from tests.security.secrets import Secret
+from tests.security.secrets import SEALED, Secret
 from tests.security.table import MEMBERS, NARROW, home, reach
 from tests.security.walk import Expected, Probe
-from tests.security.world import OWNERS, PASSWORD, PEOPLE, World
+from tests.security.world import DOORBELL, OWNERS, PASSWORD, PEOPLE, World
 
 Probes = Callable[[World, str], Iterator[Probe]]
 
@@ -407,6 +408,52 @@ def _greet(world: World, caller: str) -> Iterator[Probe]:
     )
 
 
+def _on_doorbell(operation: str, method: str, path: str = DOORBELL, **more: Any) -> Probes:
+    """About one's own organisation's, set up and open; another's can't even be named."""
+
+    def probes(world: World, caller: str) -> Iterator[Probe]:
+        for organisation in OF:
+            world.set_up_doorbell(organisation)
+            world.open_doorbell(organisation)
+        yield Probe(
+            operation=operation, caller=caller, method=method, path=path, expected=_expected(caller, ADMINISTRATORS), **more
+        )  # fmt: skip
+
+    return probes
+
+
+def _put_doorbell(world: World, caller: str) -> Iterator[Probe]:
+    body = {"api_token": SEALED, "door": _word("integration", world, caller)}
+    yield from _on_doorbell("put_integration_doorbell", "PUT", body=body, headers=ANY)(world, caller)
+
+
+def _deliver(world: World, caller: str) -> Iterator[Probe]:
+    """The signature is the permission, whoever calls: that of the endpoint's own secret, over this body."""
+    if caller not in ("nobody", "foreign"):
+        return
+    path, secret = world.open_doorbell("acme")
+    _, foreign = world.open_doorbell("globex")
+    body = b'{"visitor": "somebody"}'
+
+    def signed(with_secret: str, id: str, content: bytes) -> dict[str, str]:
+        key, at = standard.key_of(with_secret), int(world.site.app.clock.now().timestamp())
+        assert key is not None
+        signature = standard.sign(key, id, at, content)
+        return {"webhook-id": id, "webhook-timestamp": str(at), "webhook-signature": signature}
+
+    tries: Sequence[tuple[str, dict[str, str], Expected]] = (
+        (path, {}, "unknown caller"),
+        (path, signed(foreign, "msg_1", body), "unknown caller"),
+        (path, signed(secret, "msg_1", b"another body"), "unknown caller"),
+        (f"{path[:-4]}AAAA", signed(secret, "msg_1", body), "hidden"),
+        (path, signed(secret, f"msg_{caller}", body), "allowed"),
+    )
+    for at, headers, expected in tries:
+        yield Probe(
+            operation="receive_webhook", caller=caller, method="POST", path=at, raw=body, headers=headers, expected=expected
+        )  # fmt: skip
+
+
 PASSWORDS = {"current_password": PASSWORD, "new_password": "an island in the fog"}
 
 PROBES: Mapping[str, Probes] = {
@@ -479,4 +526,12 @@ PROBES: Mapping[str, Probes] = {
     "report_pipeline": _report,
     "list_deal_moves": _moves,
     "greet": _greet,
+    "list_integrations": _on_doorbell("list_integrations", "GET", "/api/v1/integrations"),
+    "read_integration_doorbell": _on_doorbell("read_integration_doorbell", "GET"),
+    "put_integration_doorbell": _put_doorbell,
+    "delete_integration_doorbell": _on_doorbell("delete_integration_doorbell", "DELETE", headers=ANY),
+    "read_webhook_doorbell": _on_doorbell("read_webhook_doorbell", "GET", f"{DOORBELL}/webhook"),
+    "rotate_webhook_doorbell": _on_doorbell("rotate_webhook_doorbell", "POST", f"{DOORBELL}/webhook", body={}),
+    "close_webhook_doorbell": _on_doorbell("close_webhook_doorbell", "DELETE", f"{DOORBELL}/webhook"),
+    "receive_webhook": _deliver,
 }  # fmt: skip

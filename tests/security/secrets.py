@@ -9,11 +9,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal[
-    "row", "deleted row", "person", "address", "team", "setting", "organisation", "invitation", "key", "session"
+    "row",
+    "deleted row",
+    "person",
+    "address",
+    "team",
+    "setting",
+    "organisation",
+    "invitation",
+    "key",
+    "session",
+    "integration",
 ]
 
 _WORD = re.compile(r"zq[0-9a-f]{14}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\+77[0-9]{12}")
-NEVER = ("$argon2", "token_hash", "password_hash")
+SEALED = "the-token-of-a-doorbell"
+"""What integrations keep encrypted."""
+NEVER = ("$argon2", "token_hash", "password_hash", SEALED, "envelope")
 """What no answer holds, whoever asks."""
 
 

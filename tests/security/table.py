@@ -111,7 +111,7 @@ def may_see(caller: str, secret: Secret, policies: Mapping[str, str], plurals: M
         case "address" | "key":
             # The keys' ids and names, never their text.
             return administers or secret.person == person(caller)
-        case "invitation":
+        case "invitation" | "integration":
             return administers
         case "session":
             # The handle of a login is in the audit trail as well.

@@ -29,6 +29,7 @@ PUBLIC: Mapping[str, str] = {
     "reset_password_page": "a page without data that the mail links to",
     "accept_invitation": "who is invited has no login yet; the token from the mail is the proof",
     "accept_invitation_page": "a page without data that the mail links to",
+    "receive_webhook": "the signature, made with a secret that the sender shares with this endpoint, is the permission",
     "storage_download": "the signature, which names this file and expires, is the permission",
     "storage_upload": "the signature, which names this file, its type and size and expires, is the permission",
 }

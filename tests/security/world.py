@@ -36,13 +36,14 @@ from bharat.data import new_id
 from bharat.records.collection import Records
 from bharat.records.custom_fields import custom_fields
 from tests.fixtures.application import Site
-from tests.security.secrets import Secret, Secrets, phone
+from tests.security.secrets import SEALED, Secret, Secrets, phone
 from tests.security.stored import Stored
 from tests.security.table import PLACES
 
 PASSWORD = "a lantern above the harbour"
 _HASH = Passwords().hash(PASSWORD)
 CUSTOM = "mark"
+DOORBELL = "/api/v1/integrations/doorbell"
 
 PEOPLE: Mapping[str, tuple[str, Role, str | None]] = {
     "admin": ("acme", Role.ADMIN, None),
@@ -244,6 +245,21 @@ class World:
         self.secrets.learn(id, Secret("setting", organisation))
         return id
 
+    def set_up_doorbell(self, organisation: str) -> None:
+        """The settings of the sample's integration."""
+        word = self.secrets.word(Secret("integration", organisation))
+        administrator = {"acme": "admin", "globex": "foreign"}[organisation]
+        body = {"api_token": SEALED, "door": f"{word} door"}
+        answer = self.call(administrator, "PUT", DOORBELL, json=body, headers={"If-Match": "*"})
+        assert answer.status_code == 200, answer.text
+
+    def open_doorbell(self, organisation: str) -> tuple[str, str]:
+        """Its webhook, with a new secret alone: where it is called, and the secret."""
+        administrator = {"acme": "admin", "globex": "foreign"}[organisation]
+        answer = self.call(administrator, "POST", f"{DOORBELL}/webhook", json={"previous_valid_for": 0})
+        assert answer.status_code == 201, answer.text
+        return answer.json["url"].removeprefix(self.site.app.public_url), answer.json["secret"]
+
     def session(self, organisation: str, user_id: UUID, person: str = "") -> tuple[str, str]:
         """Log in without a password: the cookie's value and the session's handle."""
         word = self.secrets.word(Secret("session", organisation, person=person))
@@ -323,6 +339,10 @@ def _fill(world: World) -> None:
         made = [world.new_row(name, place, deleted=deleted) for place in PLACES for deleted in (False, True)]
         world.rows[name] = made
     _refer_to_what_is_hidden(world)
+    if "doorbell" in world.site.app.integrations.declared:
+        for slug in world.organisations:
+            world.set_up_doorbell(slug)
+            world.open_doorbell(slug)
 
 
 def _refer_to_what_is_hidden(world: World) -> None:

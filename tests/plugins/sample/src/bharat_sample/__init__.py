@@ -9,12 +9,14 @@ import click
 
 from bharat import hookimpl
 from bharat.contracts.check import Check
+from bharat.contracts.integrations import Integration
 from bharat.contracts.platform import Platform
 from bharat.contracts.provider import Provider
 from bharat.contracts.records import RecordType
 from bharat.contracts.route import Route
 from bharat.contracts.storage import Storage
 from bharat.contracts.work import CronEntry, JobSpec
+from bharat_sample.doorbell import DOORBELL
 from bharat_sample.greetings import EVERY_MORNING, GREET, KEEP, KEEPS_GREETINGS
 from bharat_sample.options import CabinetOptions, Settings
 from bharat_sample.visits import SITE_VISIT
@@ -59,6 +61,11 @@ def bharat_cron() -> Sequence[CronEntry]:
 @hookimpl
 def bharat_checks() -> Sequence[Check]:
     return [KEEPS_GREETINGS]
+
+
+@hookimpl
+def bharat_integrations() -> Sequence[Integration]:
+    return [DOORBELL]
 
 
 @hookimpl
