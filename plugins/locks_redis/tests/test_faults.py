@@ -238,7 +238,9 @@ def test_mutant_without_allowance_counts_the_time_for_the_token(
         return call(self, *words[:-1], LONG // timedelta(milliseconds=1)) if words[0] == "SET" else call(self, *words)
 
     monkeypatch.setattr(RedisClients, "call", shortened)
-    monkeypatch.setattr(RedisLocks, "_still_owned", lambda self, lease: True)  # asked on a slow machine, it renews the key
+    monkeypatch.setattr(
+        RedisLocks, "_still_owned", lambda self, lease: True
+    )  # asked on a slow machine, it renews the key
     assert left_of_a_lease(build, raw) < LONG.total_seconds() - 0.01
 
 
