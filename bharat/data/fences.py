@@ -64,7 +64,10 @@ RETURNING token
 
 Such a statement's parts run in an order of PostgreSQL's choosing, but for what one takes from another (its manual,
 "Data-Modifying Statements in WITH"). So the draw takes its row from the patience, without which it might wait for ever; and the note
-takes its token from the draw. The slot is locked by then and until the commit, so that notes come in the order of the tokens."""
+takes its token from the draw. The slot is locked by then and until the commit, so that notes come in the order of the tokens.
+
+The commit waits for the disk, and must: a sequence, whose values need no flush of their own, gives those that another's unfinished
+transaction has reserved, and after a crash gives them again (its manual, "Sequence Manipulation Functions")."""
 
 
 class DatabaseFences:

@@ -235,6 +235,19 @@ def test_an_issue_is_one_round_trip(
     assert len(waited) == 1
 
 
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_a_token_is_issued_on_a_new_connection_when_the_kept_one_was_closed(
+    database_options: EngineOptions, open_database: Callable[[EngineOptions], BharatDatabase]
+) -> None:
+    database, other = (open_database(replace(database_options, pool_size=1)) for _ in range(2))
+    fences = DatabaseFences(database)
+    first = fences.issue("report")
+    backend = database.read(None).scalar(sa.select(sa.func.pg_backend_pid()))
+    assert other.read(None).scalar(sa.select(sa.func.pg_terminate_backend(backend, 10_000)))
+    assert fences.issue("report") > first
+    assert database.read(None).scalar(sa.select(sa.func.pg_backend_pid())) != backend
+
+
 def test_no_token_is_issued_inside_a_unit(database: BharatDatabase, fences: DatabaseFences) -> None:
     with database.write(None, SYSTEM), pytest.raises(RuntimeError, match="a unit of work is open here already"):
         fences.issue("report")
