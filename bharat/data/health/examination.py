@@ -12,7 +12,7 @@ from bharat.contracts.errors import BharatError, Unavailable
 from bharat.contracts.platform import Clock
 from bharat.data.engine import EngineOptions
 from bharat.data.health.budget import Processes, connection_budget
-from bharat.data.health.postgresql import examine_postgresql
+from bharat.data.health.postgresql import examine_postgresql, no_unicode
 from bharat.data.health.sqlite import examine_sqlite
 from bharat.data.migrations import Migrator
 from bharat.data.schema import Schema
@@ -39,6 +39,9 @@ def examine_database(
         connection = engine.connect()
     except sa.exc.SQLAlchemyError as error:
         yield Finding(Status.FAILED, f"it can't be reached: {_reason(error)}", UNREACHABLE)
+        return
+    except TypeError:  # SQLAlchemy stumbles over the bytes that psycopg gives for texts in no encoding
+        yield no_unicode("SQL_ASCII")
         return
     with connection:
         if engine.dialect.name == "sqlite":

@@ -48,14 +48,19 @@ def _version(connection: sa.Connection) -> Finding:
 
 def _encoding(connection: sa.Connection) -> Finding:
     encoding = connection.exec_driver_sql("SELECT current_setting('server_encoding')").scalar_one()
-    if encoding != "UTF8":
-        return Finding(
-            Status.FAILED,
-            f"the database keeps its texts as {encoding}",
-            "make the database anew with ENCODING 'UTF8' and move the data",
-            "encoding",
-        )
-    return Finding(Status.OK, "texts are kept as UTF-8", about="encoding")
+    return (
+        Finding(Status.OK, "texts are kept as UTF-8", about="encoding") if encoding == "UTF8" else no_unicode(encoding)
+    )
+
+
+def no_unicode(encoding: str) -> Finding:
+    """The finding for a database in another encoding than UTF-8."""
+    return Finding(
+        Status.FAILED,
+        f"the database keeps its texts as {encoding}",
+        "make the database anew with ENCODING 'UTF8' and move the data",
+        "encoding",
+    )
 
 
 def _role(connection: sa.Connection) -> Finding:

@@ -45,4 +45,7 @@ def _try_out(limits: RedisLimits) -> None:
         limits.reset(key)
         limits.sweep()
     except LimitsUnavailable as error:
-        raise (error.__cause__ if isinstance(error.__cause__, RedisUnavailable) else error) from error
+        cause = error.__cause__
+        if isinstance(cause, RedisUnavailable):
+            raise cause from cause.__cause__  # the driver's own words, which name the command
+        raise

@@ -41,4 +41,7 @@ def _try_out(sessions: RedisSessions) -> None:
         sessions.delete(token)
         sessions.revoke_all(nowhere, nobody)
     except SessionsUnavailable as error:
-        raise (error.__cause__ if isinstance(error.__cause__, RedisUnavailable) else error) from error
+        cause = error.__cause__
+        if isinstance(cause, RedisUnavailable):
+            raise cause from cause.__cause__  # the driver's own words, which name the command
+        raise
