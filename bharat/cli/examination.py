@@ -31,8 +31,6 @@ from bharat.work.health import examine_work
 
 OFF = "off"
 """How a provider is called that stands for doing without the capability."""
-_DISABLING = ("", "migrations", "time")
-"""What a failure of the database is about when nothing can be kept in it."""
 _NOT_LOOKED_AT = Finding(Status.DEGRADED, "not looked at, because of what failed above", "see to that first")
 
 
@@ -90,9 +88,7 @@ class _Node:
         (database,) = self._look(("database", self._database))
         found.append(database)
         if plugins is not None:
-            usable = not any(
-                finding.status is Status.FAILED and finding.about in _DISABLING for finding in database.findings
-            )
+            usable = any((one.about, one.status) == ("migrations", Status.OK) for one in database.findings)
             found += self._built(plugins, usable)
         return found
 

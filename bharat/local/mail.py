@@ -96,14 +96,14 @@ class Outbox:
     deduplicates = True
 
     def __init__(self, options: OutboxOptions, platform: Platform) -> None:
-        self.folder: Path = platform.home / (options.folder or "outbox")
+        self._folder: Path = platform.home / (options.folder or "outbox")
         self._clock = platform.clock
 
     def send(self, message: Message) -> None:
         content = compose(message, self._clock).as_bytes()
-        aside = self.folder / f".{secrets.token_hex(8)}.part"
+        aside = self._folder / f".{secrets.token_hex(8)}.part"
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
                 # A mail may carry a link that logs in: whatever the folder, only its owner may read it.
                 with open(aside, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
@@ -112,11 +112,16 @@ class Outbox:
                     os.fsync(file.fileno())
                 # A link, unlike a rename, does not replace what is there: the first copy stays.
                 with suppress(FileExistsError):
-                    os.link(aside, self.folder / self.file_name(message.message_id))
+                    os.link(aside, self._folder / self.file_name(message.message_id))
             finally:
                 aside.unlink(missing_ok=True)
         except OSError as error:
-            raise MailUnavailable(f"the outbox {self.folder} can't be written: {error.strerror}") from error
+            raise MailUnavailable(f"the outbox {self._folder} can't be written: {error.strerror}") from error
+
+    @property
+    def folder(self) -> Path:
+        """The folder of mails; it is made with the first one."""
+        return self._folder
 
     @staticmethod
     def file_name(message_id: str) -> str:

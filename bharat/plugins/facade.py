@@ -92,7 +92,7 @@ class Plugins:
     def unused(self) -> Mapping[str, tuple[tuple[Capability, str], ...]]:
         """The enabled plugins that do nothing: they offer providers and nothing else, and none of those is chosen. With each, what
         it offers, a capability and the provider's name; nothing for a plugin that implements no hook."""
-        offering = set(CAPABILITY_HOOKS.values())
+        idle = {*CAPABILITY_HOOKS.values(), "bharat_settings"}
         found = {}
         for item in self._contributions:
             if item.plugin not in self._enabled:
@@ -100,7 +100,7 @@ class Plugins:
             offers = [(capability, offer) for capability, given in item.providers.items() for offer in given]
             if any(self._chosen[capability].provider is offer for capability, offer in offers):
                 continue
-            if set(self._hooks.used_by(item.plugin)) <= offering:
+            if set(self._hooks.used_by(item.plugin)) <= idle:
                 found[item.plugin] = tuple((capability, offer.name) for capability, offer in offers)
         return found
 

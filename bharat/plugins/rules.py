@@ -22,7 +22,7 @@ PLATFORM_TYPES = ("user", "team")
 """What a reference may name beside record types; the accounts room keeps them."""
 
 
-PARTS = frozenset({*Capability, "configuration", "database", "versions", "work"})
+PARTS = frozenset({*(each.value for each in Capability), "configuration", "database", "startup", "versions", "work"})
 """What `bharat doctor` and `/api/health` call Bharat's own parts."""
 
 

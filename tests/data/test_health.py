@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
+from bharat.contracts import distance
 from bharat.contracts.check import Finding, Status
 from bharat.data import BharatDatabase
 from bharat.data.clock import OffsetClock
@@ -53,7 +54,7 @@ def test_a_migrated_database_is_in_order(database_options: EngineOptions, core_s
     findings = found(database_options, core_schema)
     assert [finding for finding in findings.values() if finding.status is not Status.OK] == []
     about = {
-        "sqlite": ["version", "journal", "file", "space", "integrity", "migrations"],
+        "sqlite": ["version", "journal", "file", "space", "migrations", "integrity"],
         "postgresql": [
             *("round-trip", "clock", "version", "encoding", "role", "row-security"),
             *("connections", "migrations"),
@@ -103,6 +104,16 @@ def test_a_clock_that_is_off_is_told(
 
 
 @ON_POSTGRESQL
+def test_a_server_that_is_far_away_is_told(
+    database_options: EngineOptions, core_schema: Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distance, "FAR", timedelta(0))
+    finding = found(database_options, core_schema)["round-trip"]
+    assert finding.status is Status.DEGRADED
+    assert finding.detail.startswith("PostgreSQL answers in ")
+
+
+@ON_POSTGRESQL
 def test_the_owner_of_the_tables_is_no_role_for_the_application(migrated_core: Migrated, core_schema: Schema) -> None:
     finding = found(migrated_core.owner, core_schema)["role"]
     assert finding.status is Status.FAILED
@@ -116,11 +127,11 @@ def test_a_role_that_is_above_row_level_security_is_told(
     database_options: EngineOptions, core_schema: Schema, postgresql_databases: PostgresqlDatabases, trait: str
 ) -> None:
     role = sql.Identifier(str(parse_url(database_options.url).username))
-    postgresql_databases.admin.execute(sql.SQL("ALTER ROLE {} " + trait).format(role))  # type: ignore[arg-type] # two words of our own
+    postgresql_databases.admin.execute(sql.SQL("ALTER ROLE {} " + trait).format(role))
     try:
         finding = found(database_options, core_schema)["role"]
     finally:
-        postgresql_databases.admin.execute(sql.SQL("ALTER ROLE {} NO" + trait).format(role))  # type: ignore[arg-type] # as above
+        postgresql_databases.admin.execute(sql.SQL("ALTER ROLE {} NO" + trait).format(role))
     assert finding.status is Status.FAILED
     assert "superuser or may bypass" in finding.detail
 

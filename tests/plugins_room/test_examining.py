@@ -54,7 +54,7 @@ def test_run_one_after_the_other_it_would_hold_up_the_others(
     assert took >= 5
 
 
-def test_one_that_hangs_takes_one_thread_however_often_it_is_asked_for(hang: threading.Event) -> None:
+def begun_of_three(hang: threading.Event) -> int:
     begun = 0
 
     def hanging() -> Iterator[Finding]:
@@ -67,7 +67,17 @@ def test_one_that_hangs_takes_one_thread_however_often_it_is_asked_for(hang: thr
     for _ in range(3):
         (stuck,) = examiner.run([Examination("stuck", hanging)])
         assert stuck.worst.detail == "no answer within 0.05 s"
-    assert begun == 1
+    return begun
+
+
+def test_one_that_hangs_takes_one_thread_however_often_it_is_asked_for(hang: threading.Event) -> None:
+    assert begun_of_three(hang) == 1
+
+
+def test_begun_anew_it_would_take_a_thread_each_time(hang: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mutant: `_begin` doesn't ask whether the one before `is_alive()`."""
+    monkeypatch.setattr(threading.Thread, "is_alive", lambda thread: False)
+    assert begun_of_three(hang) == 3
 
 
 def test_what_it_raises_is_a_failure_with_the_text_of_errors_meant_for_people_alone() -> None:

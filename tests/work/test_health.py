@@ -51,6 +51,7 @@ def test_with_a_worker_and_a_clock_all_is_in_order(work: SmallApplication, datab
     assert [finding for finding in findings.values() if finding.status is not Status.OK] == []
     assert list(findings) == ["waiting", "dead", "events", "clock", "worker"]
     assert findings["worker"].detail.startswith("a worker did a job in ")
+    assert all_jobs(database, PROBE.kind) == []
 
 
 def test_without_a_worker_the_probe_is_taken_back_and_told(database: BharatDatabase) -> None:
@@ -63,7 +64,11 @@ def test_a_worker_that_is_busy_is_not_a_worker_that_is_missing(
     work: SmallApplication, database: BharatDatabase
 ) -> None:
     end = Event()
-    long = spec(lambda job: end.wait(30) and None)
+
+    def wait(job: JobContext) -> None:
+        end.wait(30)
+
+    long = spec(wait)
     worker = Worker(work.host, catalogue=Catalogue.of([PROBE, long], cron=[HOURLY]), concurrency=1)
     worker.start()
     try:

@@ -34,7 +34,7 @@ class Processes:
         """The sum as people check it."""
         terms = [
             f"{_count(self.servers, 'server')} x {_count(self.processes, 'process', 'processes')} x {self.pool}",
-            f"{_count(self.workers, 'worker')} x {self.pool}",
+            *([f"{_count(self.workers, 'worker')} x {self.pool}"] if self.workers else []),
             *([f"{_count(self.clocks, 'clock')} x {self.pool}"] if self.clocks else []),
             f"{MIGRATOR} migrator",
         ]

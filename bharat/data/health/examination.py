@@ -13,7 +13,7 @@ from bharat.contracts.platform import Clock
 from bharat.data.engine import EngineOptions
 from bharat.data.health.budget import Processes, connection_budget
 from bharat.data.health.postgresql import examine_postgresql, no_unicode
-from bharat.data.health.sqlite import examine_sqlite
+from bharat.data.health.sqlite import examine_sqlite, sqlite_integrity
 from bharat.data.migrations import Migrator
 from bharat.data.schema import Schema
 
@@ -49,8 +49,10 @@ def examine_database(
         else:
             yield from examine_postgresql(connection, schema, clock)
             yield connection_budget(connection, processes, pooled=not options.prepare)
-    if schema is not None:
-        yield _migrations(schema, options)
+        if schema is not None:
+            yield _migrations(schema, options)
+        if engine.dialect.name == "sqlite":
+            yield sqlite_integrity(connection)  # last, because it may take long
 
 
 def _migrations(schema: Schema, options: EngineOptions) -> Finding:
