@@ -175,8 +175,10 @@ def _capability(app: Bharat, capability: Capability, usable: bool) -> Callable[[
         backend = app.provide(capability)
         if provider.name == OFF:
             return
-        if provider.check is not None:
-            yield from provider.check(backend, app)
+        for finding in provider.check(backend, app) if provider.check is not None else ():
+            yield finding
+            if not finding.about and finding.status is not Status.OK:
+                return  # it does not answer, and would not answer the probe
         if (probe := PROBES.get(capability)) is not None:
             if usable:
                 yield from probe(backend)
