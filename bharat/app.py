@@ -59,6 +59,7 @@ from bharat.plugins.items import Owned
 from bharat.records import Kit
 from bharat.records.endpoints import kit_routes
 from bharat.web.dispatch import Dispatcher, WebOptions, networks
+from bharat.web.health import HealthWatch, public_parts
 from bharat.web.keys import PlatformKey
 from bharat.web.metrics import Metrics
 from bharat.web.readiness import Readiness
@@ -128,7 +129,11 @@ class Bharat:
     embeddings: Embeddings
     mail: Mail
 
-    def __init__(self, config: Config, plugins: Plugins, clock: OffsetClock | None = None) -> None:
+    def __init__(
+        self, config: Config, plugins: Plugins, clock: OffsetClock | None = None, *, complete: bool = True
+    ) -> None:
+        """Not `complete`, it is the ground that providers are built on and no more: `provide` and `assemble` do the rest, for who
+        has to know which of them fails."""
         self.config = config
         self.plugins = plugins
         self.clock = clock or OffsetClock()
@@ -140,36 +145,48 @@ class Bharat:
         self.schema = schema_of(plugins)
         self.readiness = Readiness(Migrator(self.schema, replace(engine_options(config), pool_size=1)), self.clock)
         self._built: list[Any] = []
+        if not complete:
+            return
         try:
             for capability in Capability:
-                chosen = plugins.chosen(capability)
-                backend = chosen.provider.build(chosen.options, self)
-                setattr(self, capability.value, backend)
-                self._built.append(backend)
-            self.database.wake = lambda job_id, queue, at: self.jobs.wake(job_id, queue=queue, at=at)
-            types = plugins.record_types()
-            self.permissions = Permissions(
-                {owned.item.plural: owned.item.access for owned in types},
-                [owned.item for owned in plugins.permission_checks()],
-            )
-            self.records = Kit(
-                types,
-                database=self.database,
-                permissions=self.permissions,
-                key=self.key("cursors"),
-                # Each holds a connection until its end; the other requests need some too.
-                imports=max(1, config.database.pool_size // 2),
-                max_file_size=config.files.max_size,
-            )
-            previous = [PlatformKey(secret.reveal().encode()) for secret in config.previous_secrets]
-            self.integrations = Service(plugins.integrations(), self.database, Vault([self._key, *previous]))
-            self.accounts = Accounts(self, Policy.of(config), self.permissions)
-            # What is wrong with a schedule or a job is said at the start of every process, not first in a worker's log.
-            self.catalogue = Catalogue.declared(self.registry)
-            plugins.startup(self)
+                self.provide(capability)
+            self.assemble()
         except BaseException:
             self.close()
             raise
+
+    def provide(self, capability: Capability) -> Any:
+        """Build the chosen provider of a capability; what it built is an attribute from then on."""
+        chosen = self.plugins.chosen(capability)
+        backend = chosen.provider.build(chosen.options, self)
+        setattr(self, capability.value, backend)
+        self._built.append(backend)
+        return backend
+
+    def assemble(self) -> None:
+        """Put together what needs every capability, and tell the plugins."""
+        config, plugins = self.config, self.plugins
+        self.database.wake = lambda job_id, queue, at: self.jobs.wake(job_id, queue=queue, at=at)
+        types = plugins.record_types()
+        self.permissions = Permissions(
+            {owned.item.plural: owned.item.access for owned in types},
+            [owned.item for owned in plugins.permission_checks()],
+        )
+        self.records = Kit(
+            types,
+            database=self.database,
+            permissions=self.permissions,
+            key=self.key("cursors"),
+            # Each holds a connection until its end; the other requests need some too.
+            imports=max(1, config.database.pool_size // 2),
+            max_file_size=config.files.max_size,
+        )
+        previous = [PlatformKey(secret.reveal().encode()) for secret in config.previous_secrets]
+        self.integrations = Service(plugins.integrations(), self.database, Vault([self._key, *previous]))
+        self.accounts = Accounts(self, Policy.of(config), self.permissions)
+        # What is wrong with a schedule or a job is said at the start of every process, not first in a worker's log.
+        self.catalogue = Catalogue.declared(self.registry)
+        plugins.startup(self)
 
     @property
     def home(self) -> Path:
@@ -213,7 +230,7 @@ class Bharat:
             public_url=server.public_url,
             not_ready=self.readiness.reasons,
             gauges=lambda: gauges(self.database),
-            checks=[owned.item for owned in self.plugins.checks()],
+            health=HealthWatch(public_parts(self, self.plugins), self.clock).look,
         )
         routes: list[Owned[Route]] = []
 

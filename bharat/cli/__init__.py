@@ -12,6 +12,7 @@ from bharat.cli.accounts import apikey, org, team, user
 from bharat.cli.base import BharatGroup, Runtime
 from bharat.cli.base import run as run_group
 from bharat.cli.config import config
+from bharat.cli.doctor import doctor
 from bharat.cli.exporting import export
 from bharat.cli.importing import import_
 from bharat.cli.jobs import jobs
@@ -28,6 +29,7 @@ COMMANDS: tuple[click.Command, ...] = (
     database,
     demo,
     dev,
+    doctor,
     export,
     import_,
     jobs,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from urllib.parse import urlsplit
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -21,3 +22,10 @@ def parsed(text: str) -> Address | None:
         return None
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return address if mapped is None else mapped
+
+
+def of_loopback(url: str) -> bool:
+    """Whether a URL can be followed on this machine alone (RFC 6761, 6.3; RFC 1122, 3.2.1.3)."""
+    host = urlsplit(url).hostname or ""
+    address = parsed(host)
+    return address.is_loopback if address is not None else host == "localhost" or host.endswith(".localhost")

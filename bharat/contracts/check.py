@@ -20,16 +20,21 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found. `remedy` says what to do; it and `detail` never hold a secret."""
+    """What a check found. `remedy` says what to do; it and `detail` never hold a secret.
+
+    `about` is a word for what was looked at (`eviction`, `clock`): a check that has several findings names them by it, and
+    `bharat doctor` shows `sessions.eviction`."""
 
     status: Status
     detail: str
     remedy: str = ""
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """A live check, run by `bharat doctor` and summed up in `/api/health`. `run` takes at most a few seconds."""
+    """A live check of what is no provider, run by `bharat doctor` and for `/api/health`, where anybody may read its finding. `run`
+    takes at most a few seconds. What there is to check of a provider is its `Provider.check`."""
 
     name: str
     run: Callable[[Application], Finding]

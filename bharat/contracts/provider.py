@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from bharat.contracts.check import Finding
 from bharat.contracts.platform import Platform
 
 BackendT = TypeVar("BackendT", covariant=True)
@@ -47,6 +48,12 @@ class Provider(Generic[BackendT, OptionsT]):
     refuses a provider that is not. It may depend on the platform's database: then it is a function of it.
 
     `build` runs once per process, after fork. It imports the driver; importing the plugin must not.
+
+    `check` is given what `build` returned, and says what is to be said of it: does it answer, is it set up so that it keeps
+    what it is given? It runs only where the provider is chosen: in `bharat doctor`, which prints what it finds, and for
+    `/api/health`, which tells its worst status under the capability's name and no more. So it may name addresses, never a
+    secret. It takes a few seconds at most, changes nothing that is anybody's, and cleans up after itself; what it raises is a
+    failure. No finding at all is as good as one that is ok.
     """
 
     name: str
@@ -54,6 +61,8 @@ class Provider(Generic[BackendT, OptionsT]):
     build: Callable[[OptionsT, Platform], BackendT]
     shared: bool
     summary: str
+    # Not BackendT: a hook's result is annotated with the contract, and a plugin's check wants its own class.
+    check: Callable[[Any, Platform], Iterable[Finding]] | None = None
 
 
 AnyProvider = Provider[Any, Any]

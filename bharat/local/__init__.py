@@ -6,10 +6,11 @@ providers are listed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bharat.contracts.cache import Cache
+from bharat.contracts.check import Finding
 from bharat.contracts.jobs import Jobs
 from bharat.contracts.limits import Limits
 from bharat.contracts.locks import Locks
@@ -29,13 +30,21 @@ from bharat.local.options import FolderOptions, MemoryOptions, OutboxOptions, Sh
 @hookimpl
 def bharat_storage() -> Sequence[Provider[Storage, Any]]:
     return [
-        Provider("folder", FolderOptions, _folder, shared=False, summary="Files in a folder of this machine"),
+        Provider(
+            "folder",
+            FolderOptions,
+            _folder,
+            shared=False,
+            summary="Files in a folder of this machine",
+            check=_check_folder,
+        ),
         Provider(
             "shared_folder",
             SharedFolderOptions,
             _shared_folder,
             shared=True,
             summary="Files in a folder all nodes mount",
+            check=_check_folder,
         ),
     ]
 
@@ -71,8 +80,17 @@ def bharat_cache() -> Sequence[Provider[Cache, Any]]:
 @hookimpl
 def bharat_mail() -> Sequence[Provider[Mail, Any]]:
     return [
-        Provider("file", OutboxOptions, _outbox, shared=False, summary="Mails as .eml files in a folder"),
-        Provider("console", NoOptions, _console, shared=True, summary="Mails printed to standard output"),
+        Provider(
+            "file", OutboxOptions, _outbox, shared=False, summary="Mails as .eml files in a folder", check=_check_outbox
+        ),
+        Provider(
+            "console",
+            NoOptions,
+            _console,
+            shared=True,
+            summary="Mails printed to standard output",
+            check=_check_console,
+        ),
     ]
 
 
@@ -188,3 +206,21 @@ def _no_embeddings(options: NoOptions, platform: Platform) -> Embeddings:
     from bharat.local.off import NoEmbeddings
 
     return NoEmbeddings()
+
+
+def _check_folder(storage: Any, platform: Platform) -> Iterable[Finding]:
+    from bharat.local.health import examine_folder
+
+    return examine_folder(storage, platform)
+
+
+def _check_outbox(mail: Any, platform: Platform) -> Iterable[Finding]:
+    from bharat.local.health import examine_outbox
+
+    return examine_outbox(mail, platform)
+
+
+def _check_console(mail: Any, platform: Platform) -> Iterable[Finding]:
+    from bharat.local.health import examine_console
+
+    return examine_console(mail, platform)

@@ -69,6 +69,11 @@ class FolderStorage:
             self._root = root.resolve(strict=True)
         self._uploads = self._root / _UPLOADS
 
+    @property
+    def root(self) -> Path:
+        """The folder that holds the files."""
+        return self._root
+
     def put(
         self,
         key: str,

@@ -49,6 +49,11 @@ class Outbox:
         except OSError as error:
             raise MailUnavailable(f"the outbox {self._folder} can't be written: {error.strerror}") from error
 
+    @property
+    def folder(self) -> Path:
+        """The folder of mails; it is made with the first one."""
+        return self._folder
+
     @staticmethod
     def file_name(message_id: str) -> str:
         """Readable, and different for different ids."""

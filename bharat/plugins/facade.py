@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from bharat.plugins import rules
 from bharat.plugins.choice import Chosen, choose, read_settings
 from bharat.plugins.discovery import find, import_plugin, installed
 from bharat.plugins.hooks import Hooks
-from bharat.plugins.items import Contribution, Owned, collect, collect_commands
+from bharat.plugins.items import CAPABILITY_HOOKS, Contribution, Owned, collect, collect_commands
 
 if TYPE_CHECKING:
     import click
@@ -48,6 +48,7 @@ class Plugins:
     ) -> None:
         self._hooks = hooks
         self._contributions = tuple(contributions)
+        self._enabled = frozenset(config.plugins)  # the others are built in
         self._started: list[str] = []
         self._check()
         self._chosen: dict[Capability, Chosen] = {}
@@ -88,6 +89,21 @@ class Plugins:
     def chosen(self, capability: Capability) -> Chosen:
         """The provider that the configuration picked."""
         return self._chosen[capability]
+
+    def unused(self) -> Mapping[str, tuple[tuple[Capability, str], ...]]:
+        """The enabled plugins that do nothing: they offer providers and nothing else, and none of those is chosen. With each, what
+        it offers, a capability and the provider's name; nothing for a plugin that implements no hook."""
+        idle = {*CAPABILITY_HOOKS.values(), "bharat_settings"}
+        found = {}
+        for item in self._contributions:
+            if item.plugin not in self._enabled:
+                continue
+            offers = [(capability, offer) for capability, given in item.providers.items() for offer in given]
+            if any(self._chosen[capability].provider is offer for capability, offer in offers):
+                continue
+            if set(self._hooks.used_by(item.plugin)) <= idle:
+                found[item.plugin] = tuple((capability, offer.name) for capability, offer in offers)
+        return found
 
     def record_types(self) -> tuple[Owned[RecordType], ...]:
         return self._all(lambda item: item.record_types)
@@ -172,7 +188,7 @@ class Plugins:
         rules.check_routes(self.routes())
         rules.check_work(self.jobs(), self.cron())
         rules.check_unique(self.subscribers(), lambda item: item.name, "subscriber")
-        rules.check_unique(self.checks(), lambda item: item.name, "health check")
+        rules.check_health_checks(self.checks())
         rules.check_unique(self.permission_checks(), lambda item: item.name, "permission check")
         rules.check_unique(self.delivery_channels(), lambda item: item.name, "delivery channel")
         rules.check_unique(self.integrations(), lambda item: item.name, "integration")

@@ -7,8 +7,10 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeVar
 
 from bharat.contracts import spelling
+from bharat.contracts.check import Check
 from bharat.contracts.errors import PluginError
 from bharat.contracts.migration import Migrations
+from bharat.contracts.provider import Capability
 from bharat.contracts.records import RecordType, Reference
 from bharat.contracts.route import Route
 from bharat.contracts.work import CronEntry, JobSpec
@@ -18,6 +20,10 @@ ItemT = TypeVar("ItemT")
 
 PLATFORM_TYPES = ("user", "team")
 """What a reference may name beside record types; the accounts room keeps them."""
+
+
+PARTS = frozenset({*(each.value for each in Capability), "configuration", "database", "startup", "versions", "work"})
+"""What `bharat doctor` and `/api/health` call Bharat's own parts."""
 
 
 def check_unique(items: Iterable[Owned[ItemT]], key: Callable[[ItemT], Hashable], what: str) -> None:
@@ -50,6 +56,17 @@ def check_record_types(types: Sequence[Owned[RecordType]]) -> None:
                     f"plugin {owned.plugin!r}: {owned.item.name}.{field.name} refers to the record type {field.to!r}, "
                     f"which no enabled plugin declares; {hint}"
                 )
+
+
+def check_health_checks(checks: Sequence[Owned[Check]]) -> None:
+    """Names are unique, and not those under which Bharat tells of its own parts."""
+    check_unique(checks, lambda check: check.name, "health check")
+    for owned in checks:
+        if owned.item.name.partition(".")[0] in PARTS:
+            raise PluginError(
+                f"plugin {owned.plugin!r}: the health check {owned.item.name!r} is named as a part of Bharat's own is; let its "
+                f"name begin with that of the plugin"
+            )
 
 
 def check_routes(routes: Sequence[Owned[Route]]) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bharat.contracts.check import Check
 from bharat.contracts.work import CronEntry, JobSpec
 from bharat.hookspecs import hookimpl
 
@@ -24,10 +23,3 @@ def bharat_cron() -> Sequence[CronEntry]:
     from bharat.web.sweep import HOURLY
 
     return [HOURLY]
-
-
-@hookimpl
-def bharat_checks() -> Sequence[Check]:
-    from bharat.web.checks import DATABASE
-
-    return [DATABASE]

@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
-from bharat.contracts.check import Check, Finding, Status
+from bharat.contracts.check import Status
 from bharat.contracts.errors import Unavailable
 from bharat.contracts.route import Public, Request, Response, Route, Stream
+from bharat.plugins.examining import SEVERITY, Examined
 from bharat.web.metrics import Metrics
 from bharat.web.openapi import document
 
@@ -24,7 +25,7 @@ class SystemFacts:
     public_url: str
     not_ready: Callable[[], Sequence[str]]
     gauges: Callable[[], Mapping[str, float]]
-    checks: Sequence[Check]
+    health: Callable[[], Sequence[Examined]]
 
 
 class Live(msgspec.Struct, frozen=True):
@@ -64,9 +65,9 @@ def system_routes(facts: SystemFacts, metrics: Metrics, others: Callable[[], Seq
         return Live("ok")
 
     def health(request: Request) -> Response:
-        """Public: monitors have no credentials; it tells states of parts, no data and no addresses."""
-        found = [(check.name, _run(check, request)) for check in facts.checks]
-        worst = max((finding.status for _, finding in found), key=_SEVERITY.__getitem__, default=Status.OK)
+        """Public: monitors have no credentials; it tells states of parts, no data and no addresses, and looks but now and then."""
+        found = [(part.name, part.worst) for part in facts.health()]
+        worst = max((finding.status for _, finding in found), key=SEVERITY.__getitem__, default=Status.OK)
         parts = [CheckBody(name, item.status, item.detail, item.remedy) for name, item in found]
         body = Health(worst, facts.version, facts.mode, parts)
         return Response(body, status=503 if worst is Status.FAILED else 200)
@@ -99,13 +100,3 @@ def system_routes(facts: SystemFacts, metrics: Metrics, others: Callable[[], Seq
         route("/metrics", metrics_page, "Counts for Prometheus", Stream(("text/plain",))),
         route("/openapi.json", openapi, "This document", dict[str, Any]),
     ]
-
-
-_SEVERITY: Mapping[Status, int] = {Status.OK: 0, Status.DEGRADED: 1, Status.FAILED: 2}
-
-
-def _run(check: Check, request: Request) -> Finding:
-    try:
-        return check.run(request.app)
-    except Exception as error:
-        return Finding(Status.FAILED, f"the check failed: {type(error).__name__}", "look into the log of this node")

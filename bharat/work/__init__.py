@@ -1,6 +1,6 @@
 """Background work: durable jobs, events through an outbox, and a clock. The database is the truth, wake-ups are hints.
 
-A built-in plugin too: it prunes what is old, once a day.
+A built-in plugin too: it prunes what is old, once a day, and does the job by which `bharat doctor` knows that a worker lives.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ __all__ = ["emit", "enqueue"]
 
 @hookimpl
 def bharat_jobs() -> Sequence[JobSpec]:
+    from bharat.work.health import PROBE
     from bharat.work.housekeeping import PRUNE
 
-    return [PRUNE]
+    return [PRUNE, PROBE]
 
 
 @hookimpl

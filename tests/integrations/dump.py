@@ -8,8 +8,8 @@ from pathlib import Path
 from bharat.data.engine import parse_url
 from bharat_local_servers import ServerUnavailable
 from bharat_local_servers.postgres_binary import find_postgres
+from bharat_local_servers.pytest_fixtures import missing
 from tests.fixtures.application import Site
-from tests.fixtures.databases import missing
 
 
 def dumped(site: Site) -> bytes:

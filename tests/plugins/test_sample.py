@@ -17,7 +17,9 @@ from bharat.app import load_plugins, schema_of
 from bharat.cli import cli
 from bharat.cli.base import Runtime
 from bharat.config import load
+from bharat.contracts.check import Status
 from bharat.contracts.principal import Role
+from bharat.contracts.provider import Capability
 from bharat.data.migrations.generate import make_migration
 from bharat.testing.platform import ShiftableClock
 from bharat.testing.suite import eventually
@@ -87,6 +89,18 @@ def test_its_endpoints_are_in_the_openapi_document(shop: Site) -> None:
 def test_its_health_check_is_in_the_platform_s_health(shop: Site) -> None:
     checks = shop.client.simulate_get("/api/health").json["checks"]
     assert ("sample.greetings", "ok") in [(check["name"], check["status"]) for check in checks]
+
+
+def test_its_provider_s_check_is_the_capability_s(shop: Site) -> None:
+    (owned,) = [offer for offer in shop.app.plugins.providers(Capability.STORAGE) if offer.plugin == "sample"]
+    assert owned.item.check is not None
+    (finding,) = owned.item.check(shop.app.storage, shop.app)
+    assert (finding.status, finding.about) == (Status.OK, "cabinet")
+    (shop.app.home / "cabinet.sqlite3").chmod(0o644)
+    (finding,) = owned.item.check(shop.app.storage, shop.app)
+    assert finding.status is Status.DEGRADED
+    parts = shop.client.simulate_get("/api/health").json["checks"]
+    assert ("storage", "degraded", "works with less") in [(one["name"], one["status"], one["detail"]) for one in parts]
 
 
 def test_its_records_keep_its_rule(shop: Site) -> None:

@@ -219,3 +219,30 @@ def test_the_mode_is_read_in_one_place_only() -> None:
         if re.search(r"\bconfig\.mode\b|\bsettings\.mode\b|getattr\([^)]*[\"']mode[\"']|BHARAT_MODE", line)
     ]
     assert readers == ['plugins/facade.py: cluster = config.mode == "cluster"']
+
+
+@pytest.mark.usefixtures("spaces")
+def test_a_plugin_that_only_offers_is_unused_until_something_of_it_is_chosen(load_plugins: Load) -> None:
+    offers = ((Capability.STORAGE, "spaces"), (Capability.STORAGE, "tape"))
+    assert load_plugins("storage_spaces").unused() == {"storage_spaces": offers}
+    assert load_plugins("storage_spaces", toml='[storage]\nprovider = "tape"\n').unused() == {}
+
+
+@pytest.mark.parametrize(
+    ("more", "unused"),
+    [
+        ("", True),
+        ("@hookimpl\ndef bharat_checks(): return []", False),
+        ("@hookimpl\ndef bharat_startup(app): ...", False),
+    ],
+)
+def test_a_plugin_that_does_anything_else_is_used(
+    distributions: Distributions, load_plugins: Load, more: str, unused: bool
+) -> None:
+    distributions.add("storage_spaces", f"{SPACES}\n{more}\n")
+    assert bool(load_plugins("storage_spaces").unused()) is unused
+
+
+def test_a_plugin_that_implements_no_hook_is_unused(distributions: Distributions, load_plugins: Load) -> None:
+    distributions.add("nothing", "")
+    assert load_plugins("nothing").unused() == {"nothing": ()}

@@ -66,6 +66,12 @@ def test_nothing_is_declared_twice(plugin: Message, hook: str, items: str, what:
     )
 
 
+@pytest.mark.parametrize("name", ["database", "sessions", "work.clock"])
+def test_a_health_check_is_not_named_as_a_part_of_bharat_s_own(plugin: Message, name: str) -> None:
+    told = plugin(code("bharat_checks", f"[Check(name={name!r}, run=print)]"))
+    assert f"plugin 'sample': the health check {name!r} is named as a part of Bharat's own is" in told
+
+
 def test_two_plugins_that_declare_the_same_are_both_named(distributions: Distributions, refusal: Message) -> None:
     for name in ("one", "two"):
         distributions.add(name, code("bharat_jobs", "[JobSpec(kind='k', run=print)]"))

@@ -127,8 +127,7 @@ def test_a_request_id_is_taken_from_a_trusted_proxy_only(shop: Site) -> None:
     assert shop.client.simulate_get("/livez", headers=given).headers["X-Request-ID"] != "from-the-proxy-1"
 
 
-def test_health_names_its_parts_and_readiness_follows_the_migrations(site: Site) -> None:
-    assert site.client.simulate_get("/api/health").json["status"] == "ok"
+def test_readiness_follows_the_migrations_and_the_draining(site: Site) -> None:
     assert site.client.simulate_get("/readyz").status_code == 200
     site.app.readiness.draining = True
     assert site.client.simulate_get("/readyz").status_code == 503

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,15 @@ import msgspec
 import pytest
 
 from bharat.config import load
-from bharat.contracts.check import Status
+from bharat.contracts.check import Finding, Status
 from bharat.contracts.errors import ConfigError
 from bharat.contracts.provider import Capability
 from bharat.contracts.sessions import Sessions
 from bharat.plugins import Plugins
+from bharat.testing.platform import ShiftableClock, SmallPlatform
 from bharat_local_servers import Valkey
-from bharat_session_redis.health import examine
+from bharat_session_redis import RedisSessionOptions, bharat_sessions
+from bharat_session_redis.sessions import RedisSessions
 
 CHOSEN = 'plugins = ["session_redis"]\n[sessions]\nprovider = "redis"\n'
 
@@ -60,26 +63,80 @@ def test_the_driver_is_not_imported_before_the_provider_is_built() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-def test_the_health_check_is_content_with_a_redis_that_evicts_nothing(redis_sessions: Sessions) -> None:
-    assert examine(redis_sessions).status is Status.OK
+# The check.
 
 
-def test_the_health_check_warns_of_a_redis_that_evicts(redis_sessions: Sessions, raw: Any) -> None:
-    raw.config_set("maxmemory-policy", "allkeys-lru")
-    finding = examine(redis_sessions)
+def found(sessions: Sessions, platform: SmallPlatform) -> dict[str, Finding]:
+    (provider,) = bharat_sessions()
+    assert provider.check is not None
+    return {finding.about: finding for finding in provider.check(sessions, platform)}
+
+
+def test_a_redis_that_evicts_nothing_is_as_it_should_be(
+    redis_sessions: Sessions, platform: SmallPlatform, raw: Any
+) -> None:
+    findings = found(redis_sessions, platform)
+    about = {"version", "topology", "eviction", "memory", "persistence", "commands", "round-trip", "clock"}
+    assert {name: finding.status.value for name, finding in findings.items()} == dict.fromkeys(about, "ok")
+    assert raw.keys() == []
+
+
+@pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-lru"])
+def test_a_redis_that_evicts_is_refused(
+    redis_sessions: Sessions, platform: SmallPlatform, raw: Any, policy: str
+) -> None:
+    raw.config_set("maxmemory-policy", policy)
+    finding = found(redis_sessions, platform)["eviction"]
     raw.config_set("maxmemory-policy", "noeviction")
-    assert finding.status is Status.DEGRADED
-    assert "allkeys-lru" in finding.detail
+    assert finding.status is Status.FAILED
+    assert policy in finding.detail
     assert "noeviction" in finding.remedy
 
 
-def test_the_health_check_fails_while_redis_is_down(redis_sessions: Sessions, valkey: Valkey) -> None:
+def test_a_clock_that_is_off_is_told(redis_sessions: Sessions, platform: SmallPlatform, clock: ShiftableClock) -> None:
+    clock.advance(timedelta(seconds=30))
+    finding = found(redis_sessions, platform)["clock"]
+    assert (finding.status, "30.0 s ahead of that of Redis" in finding.detail) == (Status.FAILED, True)
+
+
+def test_a_redis_that_is_down_is_a_failure(redis_sessions: Sessions, platform: SmallPlatform, valkey: Valkey) -> None:
     valkey.stop()
-    assert examine(redis_sessions).status is Status.FAILED
+    findings = found(redis_sessions, platform)
+    assert [finding.status for finding in findings.values()] == [Status.FAILED]
+    assert "sessions.redis.url" in findings[""].remedy
+
+
+README_ACL = "~bharat:* +@hash +@sortedset +@keyspace +@scripting +@connection +time +info +ping"
+
+
+@pytest.mark.parametrize(
+    ("left_out", "named"), [("", ""), ("+time", "'time'"), ("+info", "'info'"), ("+@hash", "hset")]
+)
+def test_what_an_acl_leaves_out_is_named(
+    valkey: Valkey, raw: Any, platform: SmallPlatform, left_out: str, named: str
+) -> None:
+    rules = [rule for rule in README_ACL.split() if rule != left_out]
+    raw.execute_command("ACL", "SETUSER", "limited", "reset", "on", ">hush", *rules)
+    url = f"redis://limited:hush@127.0.0.1:{valkey.port}/0"
+    sessions = RedisSessions(RedisSessionOptions(url=url))
+    findings = found(sessions, platform)
+    sessions.close()
+    failed = [finding for finding in findings.values() if finding.status is not Status.OK]
+    assert [finding.about for finding in failed] == (["commands"] if left_out else [])
+    assert all(named in finding.detail.lower() and "hush" not in finding.detail for finding in failed)
+
+
+def test_the_readme_says_what_an_acl_needs() -> None:
+    text = " ".join((Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8").split())
+    assert all(rule in text for rule in README_ACL.split()[1:])
+
+
+def test_enabled_and_not_chosen_it_does_nothing(configured: Any) -> None:
+    plugins = configured('plugins = ["session_redis"]')
+    assert plugins.unused() == {"session_redis": ((Capability.SESSIONS, "redis"),)}
+    assert configured(CHOSEN, REDIS_URL="redis://host").unused() == {}
 
 
 def test_the_options_are_all_described() -> None:
-    from bharat_session_redis import RedisSessionOptions
-
     for field in msgspec.structs.fields(RedisSessionOptions):
         assert "description=" in str(field.type), field.name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bharat_redis.errors import RedisUnavailable
+from bharat_redis.examination import Keeps, Remark, examine
 from bharat_redis.options import RedisOptions
 from bharat_redis.settings import RedisSettings
 
@@ -19,4 +20,4 @@ def open_redis(options: RedisOptions) -> RedisClients:
     return RedisClients(options)
 
 
-__all__ = ["RedisOptions", "RedisSettings", "RedisUnavailable", "open_redis"]
+__all__ = ["Keeps", "RedisOptions", "RedisSettings", "RedisUnavailable", "Remark", "examine", "open_redis"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import redis
@@ -99,6 +100,12 @@ class RedisClients:
         """A script that runs on `commands`."""
         return Script(self, text)
 
+    def now(self) -> datetime:
+        """The server's clock, in UTC. Raises `RedisUnavailable`."""
+        with self.translated():
+            seconds, micros = self.commands.time()
+        return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=micros)
+
     def translated(self) -> AbstractContextManager[None]:
         """Within the block, an error that says "Redis does not serve us now" is raised as `RedisUnavailable`."""
         return self._translated
@@ -152,7 +159,8 @@ def _reason(error: redis.RedisError) -> str | None:
     code = str(error).partition(" ")[0]
     if isinstance(error, AuthenticationError | AuthorizationError) or code in ("NOAUTH", "WRONGPASS"):
         return "refuses the user or password of the URL"
-    if isinstance(error, NoPermissionError) or code == "NOPERM":
+    # A script that meets its user's ACL has a text of its own for that, and no code.
+    if isinstance(error, NoPermissionError) or code == "NOPERM" or str(error).startswith("ACL failure"):
         return "does not permit its user a command or key that is needed; see its ACL"
     if isinstance(error, redis.TimeoutError):
         return "does not answer in time"

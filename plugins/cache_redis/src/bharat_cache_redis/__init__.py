@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
 from bharat import hookimpl
-from bharat.contracts.application import Application
 from bharat.contracts.cache import Cache
-from bharat.contracts.check import Check, Finding
+from bharat.contracts.check import Finding
 from bharat.contracts.limits import Limits
 from bharat.contracts.platform import Platform
 from bharat.contracts.provider import Provider
 from bharat_redis import RedisSettings
 from bharat_redis.settings import Seconds
+
+if TYPE_CHECKING:
+    from bharat_cache_redis.cache import RedisCache
+    from bharat_cache_redis.limits import RedisLimits
 
 
 class RedisCacheOptions(RedisSettings, frozen=True, forbid_unknown_fields=True):
@@ -47,17 +50,30 @@ class RedisLimitOptions(RedisSettings, frozen=True, forbid_unknown_fields=True):
 
 @hookimpl
 def bharat_cache() -> Sequence[Provider[Cache, Any]]:
-    return [Provider("redis", RedisCacheOptions, _build_cache, shared=True, summary="A cache in Redis or Valkey")]
+    return [
+        Provider(
+            "redis",
+            RedisCacheOptions,
+            _build_cache,
+            shared=True,
+            summary="A cache in Redis or Valkey",
+            check=_check_cache,
+        )
+    ]
 
 
 @hookimpl
 def bharat_limits() -> Sequence[Provider[Limits, Any]]:
-    return [Provider("redis", RedisLimitOptions, _build_limits, shared=True, summary="Counters in Redis or Valkey")]
-
-
-@hookimpl
-def bharat_checks() -> Sequence[Check]:
-    return [Check(name="cache_redis", run=_check)]
+    return [
+        Provider(
+            "redis",
+            RedisLimitOptions,
+            _build_limits,
+            shared=True,
+            summary="Counters in Redis or Valkey",
+            check=_check_limits,
+        )
+    ]
 
 
 def _build_cache(options: RedisCacheOptions, platform: Platform) -> Cache:
@@ -72,7 +88,13 @@ def _build_limits(options: RedisLimitOptions, platform: Platform) -> Limits:
     return RedisLimits(options)
 
 
-def _check(app: Application) -> Finding:
-    from bharat_cache_redis.health import examine
+def _check_cache(cache: RedisCache, platform: Platform) -> Iterable[Finding]:
+    from bharat_cache_redis.health import examine_cache
 
-    return examine(app.cache, app.limits)
+    return examine_cache(cache, platform)
+
+
+def _check_limits(limits: RedisLimits, platform: Platform) -> Iterable[Finding]:
+    from bharat_cache_redis.health import examine_limits
+
+    return examine_limits(limits, platform)

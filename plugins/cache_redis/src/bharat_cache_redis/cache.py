@@ -18,6 +18,7 @@ from bharat_redis import RedisUnavailable, open_redis
 
 if TYPE_CHECKING:
     from bharat_cache_redis import RedisCacheOptions
+    from bharat_redis.clients import RedisClients
 
 log = logging.getLogger(__name__)
 ResultT = TypeVar("ResultT")
@@ -80,11 +81,23 @@ class RedisCache:
             if keys:
                 self._asked(lambda gone=keys: self._redis.commands.unlink(*gone), None)  # type: ignore[misc] # mypy reads no defaults
 
-    def eviction_policy(self) -> str:
-        """What Redis does when it is full. Raises `RedisUnavailable`."""
+    @property
+    def clients(self) -> RedisClients:
+        """Its connections, for the health check."""
+        return self._redis
+
+    def try_out(self) -> None:
+        """Each command once, on keys of nobody's; unlike those of the contract it raises `RedisUnavailable`."""
+        mark = secrets.token_hex(16)
+        keys = self._keys(f"probe:{mark}")
         with self._redis.translated():
-            found: Any = self._redis.commands.info("memory")
-        return str(found.get("maxmemory_policy", "unknown"))
+            self._begin(keys, [mark, 1000])
+            self._finish(keys, [mark, b"1", 1000])
+            self._set(keys, [b"1", 1000])
+            self._redis.commands.get(keys[0])
+            self._redis.commands.scan(0, keys[0], 1)
+            self._redis.commands.unlink(*keys)
+            self._redis.commands.delete(*keys)
 
     def close(self) -> None:
         self._redis.close()

@@ -13,6 +13,7 @@ from bharat_redis import RedisUnavailable, open_redis
 
 if TYPE_CHECKING:
     from bharat_cache_redis import RedisLimitOptions
+    from bharat_redis.clients import RedisClients
 
 _NOTHING = timedelta(0)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -72,18 +73,14 @@ class RedisLimits:
 
     def sweep(self) -> int:
         """Always 0: Redis drops what expires by itself. Raises `LimitsUnavailable` all the same."""
-        self.ping()
-        return 0
-
-    def ping(self) -> None:
-        """Raise `LimitsUnavailable` when Redis does not serve us."""
         with self._translated():
             self._redis.commands.ping()
+        return 0
 
-    def eviction_policy(self) -> str:
-        """What Redis does when it is full. Raises `LimitsUnavailable`."""
-        with self._translated():
-            return str(dict(self._redis.commands.info("memory")).get("maxmemory_policy", "unknown"))
+    @property
+    def clients(self) -> RedisClients:
+        """Its connections, for the health check."""
+        return self._redis
 
     def close(self) -> None:
         self._redis.close()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from bharat import hookimpl
-from bharat.contracts.application import Application
-from bharat.contracts.check import Check, Finding
+from bharat.contracts.check import Finding
 from bharat.contracts.locks import Locks
 from bharat.contracts.platform import Platform
 from bharat.contracts.provider import Provider
 from bharat_redis import RedisSettings
+
+if TYPE_CHECKING:
+    from bharat_locks_redis.locks import RedisLocks
 
 
 class RedisLockOptions(RedisSettings, frozen=True, forbid_unknown_fields=True):
@@ -20,12 +22,7 @@ class RedisLockOptions(RedisSettings, frozen=True, forbid_unknown_fields=True):
 
 @hookimpl
 def bharat_locks() -> Sequence[Provider[Locks, Any]]:
-    return [Provider("redis", RedisLockOptions, _build, shared=True, summary="Leases in Redis or Valkey")]
-
-
-@hookimpl
-def bharat_checks() -> Sequence[Check]:
-    return [Check(name="locks_redis", run=_check)]
+    return [Provider("redis", RedisLockOptions, _build, shared=True, summary="Leases in Redis or Valkey", check=_check)]
 
 
 def _build(options: RedisLockOptions, platform: Platform) -> Locks:
@@ -34,7 +31,7 @@ def _build(options: RedisLockOptions, platform: Platform) -> Locks:
     return RedisLocks(options, platform.fences)
 
 
-def _check(app: Application) -> Finding:
-    from bharat_locks_redis.health import examine
+def _check(locks: RedisLocks, platform: Platform) -> Iterable[Finding]:
+    from bharat_locks_redis.health import examine_locks
 
-    return examine(app.locks)
+    return examine_locks(locks, platform)

@@ -24,6 +24,7 @@ from bharat_redis import RedisUnavailable, open_redis
 
 if TYPE_CHECKING:
     from bharat_locks_redis import RedisLockOptions
+    from bharat_redis.clients import RedisClients
 
 _POLL = 0.03
 """Seconds between two looks of who waits, about: in step they would meet again and again."""
@@ -79,10 +80,19 @@ class RedisLocks:
             # It ends by itself at its expiry.
             return False
 
-    def ping(self) -> None:
-        """Raise `RedisUnavailable` when Redis does not serve us."""
+    @property
+    def clients(self) -> RedisClients:
+        """Its connections, for the health check."""
+        return self._redis
+
+    def try_out(self) -> None:
+        """Take, renew and release a key of nobody's lock, as a lease does, but without a token. Raises `RedisUnavailable`."""
+        owner = secrets.token_hex(16)
+        lease = Lease(f"probe:{owner}", owner, 0, timedelta(seconds=30))
         with self._redis.translated():
-            self._redis.commands.ping()
+            self._redis.commands.set(self._key + lease.name, owner, nx=True, px=lease.ttl // _MILLISECOND)
+            self._still_owned(lease)
+            self._release([self._key + lease.name], [owner])
 
     def close(self) -> None:
         self._redis.close()

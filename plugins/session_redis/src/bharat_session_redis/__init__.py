@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from bharat import hookimpl
-from bharat.contracts.application import Application
-from bharat.contracts.check import Check, Finding
+from bharat.contracts.check import Finding
 from bharat.contracts.platform import Platform
 from bharat.contracts.provider import Provider
 from bharat.contracts.sessions import Sessions
 from bharat_redis import RedisSettings
+
+if TYPE_CHECKING:
+    from bharat_session_redis.sessions import RedisSessions
 
 
 class RedisSessionOptions(RedisSettings, frozen=True, forbid_unknown_fields=True):
@@ -20,12 +22,9 @@ class RedisSessionOptions(RedisSettings, frozen=True, forbid_unknown_fields=True
 
 @hookimpl
 def bharat_sessions() -> Sequence[Provider[Sessions, Any]]:
-    return [Provider("redis", RedisSessionOptions, _build, shared=True, summary="Sessions in Redis or Valkey")]
-
-
-@hookimpl
-def bharat_checks() -> Sequence[Check]:
-    return [Check(name="session_redis", run=_check)]
+    return [
+        Provider("redis", RedisSessionOptions, _build, shared=True, summary="Sessions in Redis or Valkey", check=_check)
+    ]
 
 
 def _build(options: RedisSessionOptions, platform: Platform) -> Sessions:
@@ -34,7 +33,7 @@ def _build(options: RedisSessionOptions, platform: Platform) -> Sessions:
     return RedisSessions(options)
 
 
-def _check(app: Application) -> Finding:
-    from bharat_session_redis.health import examine
+def _check(sessions: RedisSessions, platform: Platform) -> Iterable[Finding]:
+    from bharat_session_redis.health import examine_sessions
 
-    return examine(app.sessions)
+    return examine_sessions(sessions, platform)

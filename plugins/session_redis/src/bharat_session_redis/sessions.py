@@ -23,6 +23,7 @@ from bharat_redis import RedisUnavailable, open_redis
 from bharat_session_redis import scripts
 
 if TYPE_CHECKING:
+    from bharat_redis.clients import RedisClients
     from bharat_session_redis import RedisSessionOptions
 
 _SEEN_EVERY = timedelta(minutes=1)
@@ -110,11 +111,10 @@ class RedisSessions:
             self._redis.commands.ping()
         return 0
 
-    def eviction_policy(self) -> str:
-        """What Redis does when it is full. Raises `SessionsUnavailable`."""
-        with self._translated():
-            found: Any = self._redis.commands.info("memory")
-        return str(found.get("maxmemory_policy", "unknown"))
+    @property
+    def clients(self) -> RedisClients:
+        """Its connections, for the health check."""
+        return self._redis
 
     def close(self) -> None:
         self._redis.close()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bharat import hookimpl
-from bharat.contracts.check import Check
+from bharat.contracts.check import Check, Finding
 from bharat.contracts.integrations import Integration
 from bharat.contracts.platform import Platform
 from bharat.contracts.provider import Provider
@@ -21,6 +21,9 @@ from bharat_sample.greetings import EVERY_MORNING, GREET, KEEP, KEEPS_GREETINGS
 from bharat_sample.options import CabinetOptions, Settings
 from bharat_sample.visits import SITE_VISIT
 
+if TYPE_CHECKING:
+    from bharat_sample.cabinet import CabinetStorage
+
 
 def _cabinet(options: CabinetOptions, platform: Platform) -> Storage:
     from bharat_sample.cabinet import CabinetStorage
@@ -28,9 +31,22 @@ def _cabinet(options: CabinetOptions, platform: Platform) -> Storage:
     return CabinetStorage(options, platform)
 
 
+def _check_cabinet(cabinet: CabinetStorage, platform: Platform) -> Sequence[Finding]:
+    return [cabinet.examine()]
+
+
 @hookimpl
 def bharat_storage() -> Sequence[Provider[Storage, Any]]:
-    return [Provider("cabinet", CabinetOptions, _cabinet, shared=False, summary="All files in one SQLite file")]
+    return [
+        Provider(
+            "cabinet",
+            CabinetOptions,
+            _cabinet,
+            shared=False,
+            summary="All files in one SQLite file",
+            check=_check_cabinet,
+        )
+    ]
 
 
 @hookimpl

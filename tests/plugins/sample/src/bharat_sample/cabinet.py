@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from bharat.contracts.check import Finding, Status
 from bharat.contracts.platform import Clock, Platform
 from bharat.contracts.storage import (
     CHUNK_SIZE,
@@ -154,6 +155,15 @@ class CabinetStorage:
 
     def close(self) -> None:
         """Nothing is kept open between calls."""
+
+    def examine(self) -> Finding:
+        """For `bharat doctor`: can the file be opened, and who may read it?"""
+        with self._opened() as connection:
+            count = connection.execute("SELECT count(*) FROM files").fetchone()[0]
+        if self._path.stat().st_mode & 0o077:
+            detail = f"others on this machine may read {self._path}"
+            return Finding(Status.DEGRADED, detail, f"chmod 600 {self._path}", "cabinet")
+        return Finding(Status.OK, f"{self._path} holds {count} file{'s' * (count != 1)}", about="cabinet")
 
     def _connect(self) -> sqlite3.Connection:
         with _translated():
