@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +12,7 @@ from bharat.testing.suite import CutOff
 from bharat.testing.vectors import BuildVectors, VectorsSuite
 from bharat_vector_qdrant.embedded import EmbeddedVectors
 from bharat_vector_qdrant.server import QdrantVectors
-from tests.fixtures.qdrant import QdrantFacade
+from tests.fixtures.qdrant import QdrantFacade, memory_folder
 
 
 class TestQdrantVectors(VectorsSuite):
@@ -31,11 +30,12 @@ class TestEmbeddedVectors(VectorsSuite):
     shared = False
 
     @pytest.fixture
-    def build_vectors(self, tmp_path: Path) -> Iterator[BuildVectors]:
+    def build_vectors(self) -> Iterator[BuildVectors]:
         with ExitStack() as stack:
+            folder = stack.enter_context(memory_folder())
 
             def builder() -> Vectors:
-                built = EmbeddedVectors(tmp_path / "vectors")
+                built = EmbeddedVectors(folder / "vectors")
                 stack.callback(built.close)
                 return built
 
