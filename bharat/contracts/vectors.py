@@ -156,7 +156,13 @@ class Vectors(Protocol):
         ...
 
     def query(
-        self, embedding: Embedding, organisation_id: UUID, vector: Sequence[float], *, scopes: Sequence[Scope], limit: int
+        self,
+        embedding: Embedding,
+        organisation_id: UUID,
+        vector: Sequence[float],
+        *,
+        scopes: Sequence[Scope],
+        limit: int,
     ) -> Sequence[Neighbour]:
         """The at most `limit` nearest points of this organisation within the scopes, nearest first. An index may be approximate:
         of many it may miss a few. Raises `ValueError` for a vector as in `upsert` and a limit below 1."""
@@ -177,7 +183,9 @@ class Vectors(Protocol):
 def check_vector(embedding: Embedding, vector: Sequence[float]) -> None:
     """Raise `ValueError` unless it has the embedding's dimension and every number is finite."""
     if len(vector) != embedding.dimension:
-        raise ValueError(f"a vector has {len(vector)} numbers, and those of {embedding.name!r} have {embedding.dimension}")
+        raise ValueError(
+            f"a vector has {len(vector)} numbers, and those of {embedding.name!r} have {embedding.dimension}"
+        )
     # One number that is not finite makes the sum so too.
     if not math.isfinite(sum(vector)):
         raise ValueError("a vector holds a number that is not finite")

@@ -44,7 +44,13 @@ class NoVectors:
         return None
 
     def query(
-        self, embedding: Embedding, organisation_id: UUID, vector: Sequence[float], *, scopes: Sequence[Scope], limit: int
+        self,
+        embedding: Embedding,
+        organisation_id: UUID,
+        vector: Sequence[float],
+        *,
+        scopes: Sequence[Scope],
+        limit: int,
     ) -> Sequence[Neighbour]:
         return ()
 

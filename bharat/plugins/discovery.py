@@ -23,6 +23,8 @@ OWN = {
     "session_redis": "bharat-session-redis",
     "locks_redis": "bharat-locks-redis",
     "cache_redis": "bharat-cache-redis",
+    "vector_qdrant": "bharat-vector-qdrant",
+    "embeddings_http": "bharat-embeddings-http",
 }
 """Bharat's own plugins and the distributions that bring them."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")

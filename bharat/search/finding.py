@@ -78,9 +78,7 @@ def find(
     return Found(fused([by_words, similar], limit), degraded)
 
 
-def _by_words(
-    reader: Reader, principal: Principal, types: Iterable[Records], text: str, limit: int
-) -> Sequence[Hit]:
+def _by_words(reader: Reader, principal: Principal, types: Iterable[Records], text: str, limit: int) -> Sequence[Hit]:
     """Those with a title, or another text that has an index, that is or begins with what was asked, the shortest first; then those in
     which all its words occur, the newest first."""
     types = list(types)
@@ -132,9 +130,7 @@ def _keys(principal: Principal, visibility: Visibility) -> tuple[UUID, ...] | No
             return (principal.user_id,)
 
 
-def _read(
-    reader: Reader, principal: Principal, types: Iterable[Records], near: Sequence[Neighbour]
-) -> Sequence[Hit]:
+def _read(reader: Reader, principal: Principal, types: Iterable[Records], near: Sequence[Neighbour]) -> Sequence[Hit]:
     """What of it is there and visible now, in the same order."""
     found: dict[tuple[str, UUID], Hit] = {}
     for records in types:

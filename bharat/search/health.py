@@ -30,7 +30,11 @@ def examine(app: Application) -> Finding:
     if held is None or known is None or known.embedding != embedding:
         return Finding(Status.DEGRADED, str(IndexMissing()), REBUILD)
     if known.finished_at is None:
-        return Finding(Status.DEGRADED, "the vector index is being rebuilt, or its rebuild was stopped", f"let it end, or {REBUILD}")
+        return Finding(
+            Status.DEGRADED,
+            "the vector index is being rebuilt, or its rebuild was stopped",
+            f"let it end, or {REBUILD}",
+        )
     return Finding(Status.OK, f"the vector index holds {embedding}")
 
 

@@ -51,9 +51,7 @@ class Indexer:
                 return
         raise Retry(f"{len(ids)} records of the type {records.resource.name!r} change faster than they are indexed")
 
-    def _write(
-        self, reader: Reader, organisation_id: UUID, resource: Resource, ids: Sequence[UUID]
-    ) -> dict[UUID, int]:
+    def _write(self, reader: Reader, organisation_id: UUID, resource: Resource, ids: Sequence[UUID]) -> dict[UUID, int]:
         """Write what the database says of the records; the versions it said it of."""
         rows = reader.rows(self._texts(resource), {"ids": list(ids)})
         live = [row for row in rows if row.deleted_at is None]
@@ -73,7 +71,13 @@ class Indexer:
     def _texts(self, resource: Resource) -> sa.Select[Any]:
         table = resource.table
         owned = [table.c.owner_id, table.c.team_id] if resource.owned else []
-        columns = [table.c.id, table.c.version, table.c.deleted_at, *owned, *(table.c[name] for name in resource.searched)]
+        columns = [
+            table.c.id,
+            table.c.version,
+            table.c.deleted_at,
+            *owned,
+            *(table.c[name] for name in resource.searched),
+        ]
         return self._made(resource, "texts", columns)
 
     def _versions(self, resource: Resource) -> sa.Select[Any]:
@@ -90,7 +94,8 @@ class Indexer:
 
 def text_of(resource: Resource, row: sa.Row[Any]) -> str:
     """What of a record is embedded: the texts that `q` looks into, the title first."""
-    texts = [getattr(row, name) for name in resource.searched]
+    # Not by attribute: a row is a tuple, and a field may be called `count`.
+    texts = [row._mapping[name] for name in resource.searched]
     return "\n".join(text for text in texts if text)[:MAX_TEXT]
 
 

@@ -132,7 +132,7 @@ class Rebuild:
 
     def _note(self, organisation_id: UUID, at: Position, *, done: bool = False) -> None:
         with self._app.database.write(organisation_id, SYSTEM) as unit:
-            now = locked_position(unit, at.index)
+            now = locked_position(unit, at.index_id)
             if now is not None:
                 # Upkeep has gone on meanwhile.
                 at = replace(at, number=max(at.number, now.number), built_at=now.built_at)

@@ -43,7 +43,9 @@ class SearchQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ]  # fmt: skip
     types: Annotated[
         TypeNames | None,
-        Meta(description="Only these record types, such as `contact,company`; those that the caller may not read are passed over."),
+        Meta(
+            description="Only these record types, such as `contact,company`; those that the caller may not read are passed over."
+        ),
     ] = None
     limit: Annotated[int, Meta(ge=1, le=MOST, description="Most hits in the answer.")] = DEFAULT_LIMIT
 
@@ -74,7 +76,10 @@ def search(request: Request) -> SearchAnswer:
     types = None if query.types is None else frozenset(query.types.split(","))
     known = {one.resource.name for one in searchable(app.records)}
     if types is not None and (unknown := sorted(types - known)):
-        faults = [FieldFault("?types", f"{name[:60]!r} is no record type that is searched{hint(name, known)}") for name in unknown]
+        faults = [
+            FieldFault("?types", f"{name[:60]!r} is no record type that is searched{hint(name, known)}")
+            for name in unknown
+        ]
         raise Malformed("Some query parameters can't be accepted.", faults=faults)
     found = find(app, request.reader, request.principal, query.q, types=types, limit=query.limit)
     return SearchAnswer([SearchHit(hit.type, hit.id, hit.title, hit.matched) for hit in found.hits], found.degraded)
@@ -88,4 +93,3 @@ ROUTES = [
 ]  # fmt: skip
 
 __all__ = ["ROUTES", "SearchAnswer", "SearchHit", "SearchQuery", "search"]
-

@@ -20,7 +20,7 @@ _POSITION = sa.select(search_positions)
 _LOCKED_POSITION = sa.select(search_positions).with_for_update()
 _BUILT = (
     sa.select(search_positions.c.built_at)
-    .join(search_index, search_index.c.index == search_positions.c.index)
+    .join(search_index, search_index.c.index_id == search_positions.c.index_id)
     .where(search_positions.c.built_at.is_not(None))
 )
 
@@ -39,7 +39,7 @@ class Index:
 class Position:
     """How far an organisation's part is: see `search_positions`."""
 
-    index: UUID
+    index_id: UUID
     run: UUID
     type: str | None
     after: UUID | None
@@ -52,7 +52,7 @@ class Position:
 def known_index(database: Database) -> Index | None:
     """The index that was made last, whether or not it is there still."""
     row = database.read(None).row(_INDEX)
-    return None if row is None else Index(row.index, Embedding(row.embedding, row.dimension), row.run, row.finished_at)
+    return None if row is None else Index(row.index_id, Embedding(row.embedding, row.dimension), row.run, row.finished_at)
 
 
 def begin_index(database: Database, embedding: Embedding) -> Index:
@@ -63,7 +63,7 @@ def begin_index(database: Database, embedding: Embedding) -> Index:
         unit.execute(
             search_index.insert(),
             {
-                "id": 1, "index": found.id, "embedding": embedding.name, "dimension": embedding.dimension, "run": found.run,
+                "id": 1, "index_id": found.id, "embedding": embedding.name, "dimension": embedding.dimension, "run": found.run,
                 "started_at": unit.at, "finished_at": None,
             },
         )  # fmt: skip
@@ -94,9 +94,9 @@ def locked_position(unit: Unit, index: UUID) -> Position | None:
 
 
 def _position(row: sa.Row[Any] | None, index: UUID) -> Position | None:
-    if row is None or row.index != index:
+    if row is None or row.index_id != index:
         return None
-    return Position(row.index, row.run, row.type, row.after, row.records, row.done, row.built_at, row.number)
+    return Position(row.index_id, row.run, row.type, row.after, row.records, row.done, row.built_at, row.number)
 
 
 def write_position(unit: Unit, position: Position) -> None:

@@ -13,7 +13,7 @@ search_index = platform_table(
     # There is one row at most.
     sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
     # Another with each index that was made anew: positions that name an earlier one count for nothing.
-    sa.Column("index", sa.Uuid, nullable=False),
+    sa.Column("index_id", sa.Uuid, nullable=False),
     sa.Column("embedding", sa.String(120), nullable=False),
     sa.Column("dimension", sa.Integer, nullable=False),
     # The rebuild of all organisations that was begun last; without an end it goes on where it stopped.
@@ -26,7 +26,7 @@ search_index = platform_table(
 search_positions = organisation_table(
     "search_positions",
     core_metadata,
-    sa.Column("index", sa.Uuid, nullable=False),
+    sa.Column("index_id", sa.Uuid, nullable=False),
     # How far the rebuild `run` has come: types before this one are done, and of this one the records up to this id.
     sa.Column("run", sa.Uuid, nullable=False),
     sa.Column("type", sa.String(48)),

@@ -92,9 +92,7 @@ class EmbeddingsSuite(Suite):
     ) -> None:
         one, other = build_embeddings(), build_embeddings()
         assert (one.name, one.dimension) == (other.name, other.dimension)
-        for first, second in zip(
-            one.embed(NAMES, purpose=purpose), other.embed(NAMES, purpose=purpose), strict=True
-        ):
+        for first, second in zip(one.embed(NAMES, purpose=purpose), other.embed(NAMES, purpose=purpose), strict=True):
             assert _same(first, second)
 
     def test_what_means_nearly_the_same_is_nearer_than_what_does_not(

@@ -135,7 +135,8 @@ class VectorsSuite(Suite):
 
     def test_the_nearest_come_first_with_their_cosine(self, vectors: Vectors, acme: UUID) -> None:
         near, far, opposite = (
-            Point(acme, "contact", uuid4(), vector) for vector in (between(0, 1, 0.9), between(0, 1, 0.2), between(0, 1, -0.5))
+            Point(acme, "contact", uuid4(), vector)
+            for vector in (between(0, 1, 0.9), between(0, 1, 0.2), between(0, 1, -0.5))
         )
         vectors.upsert(EMBEDDING, [far, opposite, near])
         found = vectors.query(EMBEDDING, acme, axis(0), scopes=ALL, limit=10)
@@ -261,7 +262,9 @@ class VectorsSuite(Suite):
 
     # Refusals.
 
-    @pytest.mark.parametrize("vector", [[], [1.0], axis(0, 9), [math.nan, *axis(0)[1:]], [math.inf, *axis(0)[1:]]], ids=str)
+    @pytest.mark.parametrize(
+        "vector", [[], [1.0], axis(0, 9), [math.nan, *axis(0)[1:]], [math.inf, *axis(0)[1:]]], ids=str
+    )
     def test_a_vector_that_can_t_be_is_refused(self, vectors: Vectors, acme: UUID, vector: list[float]) -> None:
         with pytest.raises(ValueError):
             vectors.upsert(EMBEDDING, [_point(acme, 0), Point(acme, "contact", uuid4(), vector)])
@@ -292,13 +295,16 @@ class VectorsSuite(Suite):
         again = build_vectors()
         assert again.held() == EMBEDDING
         (hit,) = again.query(EMBEDDING, acme, axis(3), scopes=[Scope("contact", kept.keys)], limit=5)
-        assert (hit.id, hit.score) == (kept.id, pytest.approx(1, abs=CLOSE))
+        assert hit.id == kept.id
+        assert hit.score == pytest.approx(1, abs=CLOSE)
         assert _scanned(again, acme) == {kept.id}
         other = Embedding("another-model", EMBEDDING.dimension)
         with pytest.raises(EmbeddingMismatch):
             again.upsert(other, [_point(acme, 0)])
 
-    def test_another_process_sees_what_this_one_does(self, vectors: Vectors, build_vectors: BuildVectors, acme: UUID) -> None:
+    def test_another_process_sees_what_this_one_does(
+        self, vectors: Vectors, build_vectors: BuildVectors, acme: UUID
+    ) -> None:
         if not self.shared:
             pytest.skip("this index is for one process at a time (`shared`)")
         other = build_vectors()
@@ -325,7 +331,8 @@ class VectorsSuite(Suite):
         cut = needs_cut_off(cut_off)
         vectors.upsert(EMBEDDING, [_point(acme, 0)])
         cut()
-        for call in [*_calls(vectors, EMBEDDING, acme), vectors.held, lambda: vectors.recreate(EMBEDDING)]:
+        calls = [*_calls(vectors, EMBEDDING, acme), vectors.held, lambda: vectors.recreate(EMBEDDING)]
+        for call in calls:
             with pytest.raises(VectorsUnavailable):
                 call()
 
@@ -357,7 +364,9 @@ def _ids(found: Iterable[Neighbour]) -> list[UUID]:
     return [hit.id for hit in found]
 
 
-def _all_pages(vectors: Vectors, organisation_id: UUID | None, limit: int, embedding: Embedding = EMBEDDING) -> list[Place]:
+def _all_pages(
+    vectors: Vectors, organisation_id: UUID | None, limit: int, embedding: Embedding = EMBEDDING
+) -> list[Place]:
     met: list[Place] = []
     after: str | None = None
     while True:

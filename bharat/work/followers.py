@@ -64,4 +64,3 @@ def caught_up(unit: Unit, number: int) -> bool:
     """Whether nothing was published after `number`, and nothing will be before the unit ends. A job that finishes in this unit misses
     nothing: whoever publishes next finds it finished, and enqueues another."""
     return int(unit.scalar(LOCKED_COUNTER) or 0) <= number
-

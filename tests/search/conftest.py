@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+import sqlalchemy as sa
 
 from bharat.app import Bharat, load_plugins
 from bharat.config import load
@@ -17,6 +18,7 @@ from bharat.contracts.vectors import Place, embedding_of
 from bharat.data.clock import OffsetClock
 from bharat.testing.suite import eventually
 from bharat.work.service import Worker
+from bharat.work.tables import events, jobs
 from bharat_local_servers import ServerUnavailable
 from tests.fixtures.application import Caller, OpenSite, Site
 from tests.fixtures.databases import missing
@@ -81,13 +83,9 @@ def indexed(app: Bharat, organisation_id: Any) -> set[Place]:
 
 def caught_up(desk: Desk) -> bool:
     """Whether all events are published, and nothing is left of the job that indexes."""
-    import sqlalchemy as sa
-
-    from bharat.work.tables import events, jobs
-
     unpublished = desk.app.database.read(None).scalar(sa.select(sa.func.count()).where(events.c.number.is_(None)))
     live = sa.select(sa.func.count()).where(jobs.c.kind == "search.index", jobs.c.finished_at.is_(None))
-    return unpublished == 0 and desk.app.database.read(None).scalar(live) == 0
+    return not unpublished and not desk.app.database.read(None).scalar(live)
 
 
 @pytest.fixture(scope="module")
@@ -143,5 +141,3 @@ def open_another(tmp_path: Path, clock: OffsetClock) -> Iterator[OpenAnother]:
             return Site(app, site.owner)
 
         yield opener
-
-

@@ -66,7 +66,13 @@ class MemoryVectors:
                 self.store.points.pop(place, None)
 
     def query(
-        self, embedding: Embedding, organisation_id: UUID, vector: Sequence[float], *, scopes: Sequence[Scope], limit: int
+        self,
+        embedding: Embedding,
+        organisation_id: UUID,
+        vector: Sequence[float],
+        *,
+        scopes: Sequence[Scope],
+        limit: int,
     ) -> Sequence[Neighbour]:
         self.check(embedding)
         check_query(embedding, vector, limit)
@@ -81,7 +87,9 @@ class MemoryVectors:
         self, embedding: Embedding, organisation_id: UUID | None, *, after: str | None = None, limit: int = 1000
     ) -> tuple[Sequence[Place], str | None]:
         self.check(embedding)
-        places = sorted((place for place in self.store.points if organisation_id in (None, place.organisation_id)), key=str)
+        places = sorted(
+            (place for place in self.store.points if organisation_id in (None, place.organisation_id)), key=str
+        )
         left = [place for place in places if after is None or str(place) > after]
         page = left[:limit]
         return page, str(page[-1]) if len(left) > limit else None

@@ -60,11 +60,23 @@ class TestFiltersAfterwards(TestRight):
 
     class backend(MemoryVectors):  # noqa: N801
         def query(
-            self, embedding: Embedding, organisation_id: UUID, vector: Sequence[float], *, scopes: Sequence[Scope], limit: int
+            self,
+            embedding: Embedding,
+            organisation_id: UUID,
+            vector: Sequence[float],
+            *,
+            scopes: Sequence[Scope],
+            limit: int,
         ) -> Sequence[Neighbour]:
-            right = {(hit.type, hit.id) for hit in super().query(embedding, organisation_id, vector, scopes=scopes, limit=10_000)}
+            right = {
+                (hit.type, hit.id)
+                for hit in super().query(embedding, organisation_id, vector, scopes=scopes, limit=10_000)
+            }
             hits = sorted(
-                (Neighbour(one.type, one.id, sum(a * b for a, b in zip(vector, one.vector, strict=True))) for one in self.store.points.values()),
+                (
+                    Neighbour(one.type, one.id, sum(a * b for a, b in zip(vector, one.vector, strict=True)))
+                    for one in self.store.points.values()
+                ),
                 key=lambda hit: -hit.score,
             )
             return [hit for hit in hits[: limit * 4] if (hit.type, hit.id) in right][:limit]
@@ -115,7 +127,13 @@ class TestScansByPosition(TestRight):
 class TestFindsNothingWhenItIsAway(TestRight):
     class backend(MemoryVectors):  # noqa: N801
         def query(
-            self, embedding: Embedding, organisation_id: UUID, vector: Sequence[float], *, scopes: Sequence[Scope], limit: int
+            self,
+            embedding: Embedding,
+            organisation_id: UUID,
+            vector: Sequence[float],
+            *,
+            scopes: Sequence[Scope],
+            limit: int,
         ) -> Sequence[Neighbour]:
             try:
                 return super().query(embedding, organisation_id, vector, scopes=scopes, limit=limit)

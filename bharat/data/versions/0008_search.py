@@ -18,7 +18,7 @@ def upgrade() -> None:
     op.create_table(
         "search_index",
         sa.Column("id", sa.SmallInteger, nullable=False, autoincrement=False),
-        sa.Column("index", sa.Uuid, nullable=False),
+        sa.Column("index_id", sa.Uuid, nullable=False),
         sa.Column("embedding", sa.String(120), nullable=False),
         sa.Column("dimension", sa.Integer, nullable=False),
         sa.Column("run", sa.Uuid, nullable=False),
@@ -29,7 +29,7 @@ def upgrade() -> None:
     op.create_table(
         "search_positions",
         sa.Column("organisation_id", sa.Uuid, nullable=False),
-        sa.Column("index", sa.Uuid, nullable=False),
+        sa.Column("index_id", sa.Uuid, nullable=False),
         sa.Column("run", sa.Uuid, nullable=False),
         sa.Column("type", sa.String(48)),
         sa.Column("after", sa.Uuid),
@@ -37,9 +37,7 @@ def upgrade() -> None:
         sa.Column("done", sa.Boolean, nullable=False),
         sa.Column("built_at", bharat.data.Instant()),
         sa.Column("number", sa.BigInteger, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["organisation_id"], ["organisations.id"], name="fk_search_positions_organisation_id"
-        ),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisations.id"], name="fk_search_positions_organisation_id"),
         sa.PrimaryKeyConstraint("organisation_id", name="pk_search_positions"),
     )
     op.invoke(ProtectTable("search_positions"))

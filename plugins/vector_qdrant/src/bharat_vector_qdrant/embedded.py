@@ -95,7 +95,13 @@ class EmbeddedVectors:
                 self._note(shard, len(places))
 
     def query(
-        self, embedding: Embedding, organisation_id: UUID, vector: Sequence[float], *, scopes: Sequence[Scope], limit: int
+        self,
+        embedding: Embedding,
+        organisation_id: UUID,
+        vector: Sequence[float],
+        *,
+        scopes: Sequence[Scope],
+        limit: int,
     ) -> Sequence[Neighbour]:
         check_query(embedding, vector, limit)
         reached = [scope for scope in scopes if scope.keys is None or scope.keys]

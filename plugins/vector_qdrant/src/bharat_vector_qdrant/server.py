@@ -117,7 +117,13 @@ class QdrantVectors:
             )
 
     def query(
-        self, embedding: Embedding, organisation_id: UUID, vector: Sequence[float], *, scopes: Sequence[Scope], limit: int
+        self,
+        embedding: Embedding,
+        organisation_id: UUID,
+        vector: Sequence[float],
+        *,
+        scopes: Sequence[Scope],
+        limit: int,
     ) -> Sequence[Neighbour]:
         check_query(embedding, vector, limit)
         reached = [scope for scope in scopes if scope.keys is None or scope.keys]
@@ -180,9 +186,7 @@ def _filter(organisation_id: UUID, scopes: Sequence[Scope]) -> models.Filter:
     for scope in scopes:
         if scope.keys is not None:
             keys = models.MatchAny(any=[str(key) for key in scope.keys])
-            should.append(
-                models.Filter(must=[_equal(TYPE, scope.type), models.FieldCondition(key=KEYS, match=keys)])
-            )
+            should.append(models.Filter(must=[_equal(TYPE, scope.type), models.FieldCondition(key=KEYS, match=keys)]))
     return models.Filter(must=[_equal(ORGANISATION, str(organisation_id))], should=should)
 
 
