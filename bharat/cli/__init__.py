@@ -17,6 +17,7 @@ from bharat.cli.importing import import_
 from bharat.cli.jobs import jobs
 from bharat.cli.migrate import database, makemigration, migrate
 from bharat.cli.plugins import plugins
+from bharat.cli.reindex import reindex
 from bharat.cli.serve import demo, dev, serve
 from bharat.cli.worker import clock, worker
 
@@ -34,6 +35,7 @@ COMMANDS: tuple[click.Command, ...] = (
     migrate,
     org,
     plugins,
+    reindex,
     serve,
     team,
     user,

@@ -52,7 +52,9 @@ class Position:
 def known_index(database: Database) -> Index | None:
     """The index that was made last, whether or not it is there still."""
     row = database.read(None).row(_INDEX)
-    return None if row is None else Index(row.index_id, Embedding(row.embedding, row.dimension), row.run, row.finished_at)
+    return (
+        None if row is None else Index(row.index_id, Embedding(row.embedding, row.dimension), row.run, row.finished_at)
+    )
 
 
 def begin_index(database: Database, embedding: Embedding) -> Index:

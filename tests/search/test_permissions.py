@@ -175,5 +175,3 @@ def test_a_key_finds_the_types_it_may_read(staff: Staff, scopes: tuple[str, ...]
 def test_a_key_without_the_scope_does_not_search(staff: Staff) -> None:
     key = staff.desk.site.user(staff.desk.organisation_id, Role.ADMIN, name="key", scopes=("contacts:read",))
     assert key.get("/api/v1/search", params={"q": "a"}).status_code == 403
-
-

@@ -58,34 +58,36 @@ def test_what_has_nothing_to_do_with_it_is_not_found(desk: Desk) -> None:
     assert desk.search("zzyzx qwrtp") == {"items": [], "degraded": None}
 
 
-@pytest.mark.parametrize("limit", [1, 7, 50])
-def test_an_answer_holds_no_more_than_its_limit(desk: Desk, limit: int) -> None:
+def test_an_answer_holds_no_more_than_its_limit(desk: Desk) -> None:
     desk.admin.post("/api/v1/contacts/bulk", {"create": [{"name": f"Anna {number}"} for number in range(60)]})
     desk.work()
-    assert len(desk.search("anna", limit=str(limit))["items"]) == limit
+    for limit in (1, 7, 50):
+        assert len(desk.search("anna", limit=str(limit))["items"]) == limit
+
+
+WRONG: tuple[tuple[dict[str, str], str], ...] = (
+    ({}, "?q"), ({"q": ""}, "?q"), ({"q": "   "}, "?q"), ({"q": "x" * 201}, "?q"), ({"q": "a " * 9}, "?q"),
+    ({"q": "a", "limit": "0"}, "?limit"), ({"q": "a", "limit": "51"}, "?limit"), ({"q": "a", "types": "contacts"}, "?types"),
+    ({"q": "a", "types": "contact,"}, "?types"), ({"q": "a", "cursor": "x"}, "?cursor"),
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("dialect", ["sqlite"])
-@pytest.mark.parametrize(
-    ("parameters", "path"),
-    [
-        ({}, "?q"), ({"q": ""}, "?q"), ({"q": "   "}, "?q"), ({"q": "x" * 201}, "?q"), ({"q": "a " * 9}, "?q"),
-        ({"q": "a", "limit": "0"}, "?limit"), ({"q": "a", "limit": "51"}, "?limit"), ({"q": "a", "types": "contacts"}, "?types"),
-        ({"q": "a", "types": "contact,"}, "?types"), ({"q": "a", "cursor": "x"}, "?cursor"),
-    ],
-    ids=str,
-)  # fmt: skip
-def test_what_can_t_be_asked_is_told(desk: Desk, parameters: dict[str, str], path: str) -> None:
-    answer = desk.admin.get("/api/v1/search", params=parameters)
-    assert (answer.status_code, [fault["path"] for fault in answer.json["errors"]]) == (400, [path])
+def test_what_can_t_be_asked_is_told(desk: Desk) -> None:
+    for parameters, path in WRONG:
+        answer = desk.admin.get("/api/v1/search", params=parameters)
+        assert (answer.status_code, [fault["path"] for fault in answer.json["errors"]]) == (400, [path]), parameters
 
 
-@pytest.mark.parametrize("text", ["%", "_", "\\", "'; --", "a\\%b", "100%", "💥", "ß", "İ", "\u0301", "\U0010ffff"])
-def test_any_text_can_be_looked_for(desk: Desk, text: str) -> None:
-    desk.contact(f"Straße {text} Nr. 1")
+def test_any_text_can_be_looked_for(desk: Desk) -> None:
     desk.contact("Another")
-    assert f"Straße {text} Nr. 1" in desk.titles(f"straße {text}")
-    assert "Another" not in desk.titles(f"straße {text}")
+    texts = ("%", "_", "\\", "'; --", "a\\%b", "100%", "💥", "ß", "İ", "\u0301", "\U0010ffff")
+    for text in texts:
+        desk.contact(f"Straße {text} Nr. 1")
+    desk.work()
+    for text in texts:
+        assert f"Straße {text} Nr. 1" in desk.titles(f"straße {text}"), text
+        assert "Another" not in desk.titles(f"straße {text}"), text
 
 
 def test_without_an_index_search_goes_by_words_and_is_not_degraded(open_site: OpenSite) -> None:
