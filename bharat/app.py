@@ -26,6 +26,7 @@ import bharat.local.limits
 import bharat.local.locks
 import bharat.local.sessions
 import bharat.records
+import bharat.search
 import bharat.web
 import bharat.work
 from bharat import __version__
@@ -77,6 +78,7 @@ BUILTINS: tuple[tuple[str, object], ...] = (
     ("work", bharat.work),
     ("accounts", bharat.accounts),
     ("records", bharat.records),
+    ("search", bharat.search),
     ("web", bharat.web),
     ("integrations", bharat.integrations),
 )
@@ -211,6 +213,7 @@ class Bharat:
             "jobs": plugins.jobs(),
             "cron": plugins.cron(),
             "subscribers": plugins.subscribers(),
+            "followers": bharat.search.followers(self, self.records),
             "checks": plugins.checks(),
             "delivery_channels": plugins.delivery_channels(),
             "integrations": plugins.integrations(),

@@ -81,12 +81,12 @@ def bharat_queue() -> Sequence[Provider[Jobs, Any]] | None:
 
 @hookspec
 def bharat_vectors() -> Sequence[Provider[Vectors, Any]] | None:
-    """Offer a nearest-neighbour index."""
+    """Offer a nearest-neighbour index. Suite: `bharat.testing.vectors.VectorsSuite`."""
 
 
 @hookspec
 def bharat_embeddings() -> Sequence[Provider[Embeddings, Any]] | None:
-    """Offer a way to turn texts into vectors."""
+    """Offer a way to turn texts into vectors. Suite: `bharat.testing.embeddings.EmbeddingsSuite`."""
 
 
 @hookspec

@@ -64,6 +64,7 @@ PLATFORM: Final[Mapping[str, _Row]] = {
     "teams:read": _EVERYONE,
     "teams:write": _ADMINS,
     "audit:read": _ADMINS,
+    "search:read": _EVERYONE,
     "settings:read": _EVERYONE,
     "settings:write": _ADMINS,
     "jobs:read": _ADMINS,

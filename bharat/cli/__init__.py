@@ -18,6 +18,7 @@ from bharat.cli.importing import import_
 from bharat.cli.jobs import jobs
 from bharat.cli.migrate import database, makemigration, migrate
 from bharat.cli.plugins import plugins
+from bharat.cli.reindex import reindex
 from bharat.cli.secrets import secrets
 from bharat.cli.serve import demo, dev, serve
 from bharat.cli.worker import clock, worker
@@ -37,6 +38,7 @@ COMMANDS: tuple[click.Command, ...] = (
     migrate,
     org,
     plugins,
+    reindex,
     secrets,
     serve,
     team,

@@ -25,7 +25,7 @@ DEFAULT_PROVIDERS: Mapping[Capability, str] = {
     Capability.REALTIME: "off",
     Capability.JOBS: "database",
     Capability.VECTORS: "off",
-    Capability.EMBEDDINGS: "off",
+    Capability.EMBEDDINGS: "ngrams",
     Capability.MAIL: "file",
 }
 SECRET_KEY_LENGTH = 32

@@ -106,7 +106,10 @@ def bharat_vectors() -> Sequence[Provider[Vectors, Any]]:
 
 @hookimpl
 def bharat_embeddings() -> Sequence[Provider[Embeddings, Any]]:
-    return [Provider("off", NoOptions, _no_embeddings, shared=True, summary="No embedding model")]
+    return [
+        Provider("ngrams", NoOptions, _ngrams, shared=True, summary="Names by their letters, without a model"),
+        Provider("off", NoOptions, _no_embeddings, shared=True, summary="No embedding model"),
+    ]
 
 
 @hookimpl
@@ -200,6 +203,12 @@ def _no_vectors(options: NoOptions, platform: Platform) -> Vectors:
     from bharat.local.off import NoVectors
 
     return NoVectors()
+
+
+def _ngrams(options: NoOptions, platform: Platform) -> Embeddings:
+    from bharat.local.ngrams import Ngrams
+
+    return Ngrams()
 
 
 def _no_embeddings(options: NoOptions, platform: Platform) -> Embeddings:

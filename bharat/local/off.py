@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from bharat.contracts.cache import validate_cache_key, validate_cache_ttl
-from bharat.contracts.vectors import Neighbour, Point
+from bharat.contracts.vectors import Embedding, Neighbour, Place, Point, Purpose, Scope
 
 
 class NoRealtime:
@@ -31,16 +31,33 @@ class NoVectors:
 
     enabled = False
 
-    def upsert(self, points: Sequence[Point]) -> None:
+    def held(self) -> Embedding | None:
         return None
 
-    def delete(self, organisation_id: UUID, type: str, ids: Sequence[UUID]) -> None:
+    def recreate(self, embedding: Embedding) -> None:
+        return None
+
+    def upsert(self, embedding: Embedding, points: Sequence[Point]) -> None:
+        return None
+
+    def delete(self, embedding: Embedding, places: Sequence[Place]) -> None:
         return None
 
     def query(
-        self, organisation_id: UUID, vector: Sequence[float], *, types: Sequence[str], limit: int
+        self,
+        embedding: Embedding,
+        organisation_id: UUID,
+        vector: Sequence[float],
+        *,
+        scopes: Sequence[Scope],
+        limit: int,
     ) -> Sequence[Neighbour]:
         return ()
+
+    def scan(
+        self, embedding: Embedding, organisation_id: UUID | None, *, after: str | None = None, limit: int = 1000
+    ) -> tuple[Sequence[Place], str | None]:
+        return (), None
 
     def close(self) -> None:
         return None
@@ -52,11 +69,15 @@ class NoEmbeddings:
     enabled = False
     name = "off"
     dimension = 0
+    threshold = 0.0
 
-    def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+    def embed(self, texts: Sequence[str], *, purpose: Purpose = "document") -> Sequence[Sequence[float]]:
         raise RuntimeError(
             "no embeddings provider is chosen: set [embeddings] provider, or ask `embeddings.enabled` first"
         )
+
+    def close(self) -> None:
+        return None
 
 
 class NoCache:

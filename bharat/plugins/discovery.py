@@ -24,6 +24,8 @@ OWN = {
     "locks_redis": "bharat-locks-redis",
     "cache_redis": "bharat-cache-redis",
     "mail_smtp": "bharat-mail-smtp",
+    "vector_qdrant": "bharat-vector-qdrant",
+    "embeddings_http": "bharat-embeddings-http",
 }
 """Bharat's own plugins and the distributions that bring them."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")

@@ -43,6 +43,11 @@ class Resource:
     def searchable(self) -> bool:
         return bool(self._searched)
 
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """The fields that `q` looks into, the title first where it is one of them."""
+        return tuple(sorted(self._searched, key=lambda name: name != self.type.title))
+
     def derived(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The columns that are computed from others, for a whole record."""
         found = {key_name(name): _folded(values.get(name)) for name in self._keyed}

@@ -16,4 +16,6 @@ pytest.register_assert_rewrite(
     "bharat.testing.limits",
     "bharat.testing.mail",
     "bharat.testing.jobs",
+    "bharat.testing.vectors",
+    "bharat.testing.embeddings",
 )

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from bharat.contracts.errors import PluginError
 from bharat.contracts.work import CronEntry, GiveUp, JobContext, JobSpec, Subscriber
 from bharat.work.events import event_of
+from bharat.work.followers import Follower
 from bharat.work.payload import checked
 from bharat.work.schedule import Schedule
 from bharat.work.tables import events
@@ -30,10 +31,15 @@ class Catalogue:
     jobs: Mapping[str, JobSpec]
     subscribers: Sequence[tuple[Subscriber, JobSpec]]
     cron: Sequence[tuple[CronEntry, Schedule]]
+    followers: Sequence[Follower] = ()
 
     @classmethod
     def of(
-        cls, jobs: Iterable[JobSpec], subscribers: Iterable[Subscriber] = (), cron: Iterable[CronEntry] = ()
+        cls,
+        jobs: Iterable[JobSpec],
+        subscribers: Iterable[Subscriber] = (),
+        cron: Iterable[CronEntry] = (),
+        followers: Iterable[Follower] = (),
     ) -> Catalogue:
         """Raises `PluginError` for a name that is malformed, a kind that is taken, a schedule or zone that can't be read, and
         a payload that a job can't have. That cron entries have different names and jobs that exist is seen to where
@@ -57,13 +63,13 @@ class Catalogue:
                 entries.append((entry, Schedule(entry.schedule, entry.timezone)))
             except ValueError as error:
                 raise PluginError(f"the cron entry {entry.name!r}: {error}") from None
-        return cls(kinds, tuple(carriers), tuple(entries))
+        return cls(kinds, tuple(carriers), tuple(entries), tuple(followers))
 
     @classmethod
     def declared(cls, registry: Mapping[str, Any]) -> Catalogue:
         """From `Application.registry`, whose items are kept with their owners."""
         found = {name: [owned.item for owned in registry[name]] for name in ("jobs", "subscribers", "cron")}
-        return cls.of(found["jobs"], found["subscribers"], found["cron"])
+        return cls.of(found["jobs"], found["subscribers"], found["cron"], registry.get("followers", ()))
 
     @property
     def queues(self) -> tuple[str, ...]:

@@ -25,7 +25,8 @@ from bharat.contracts.errors import Unavailable
 from bharat.contracts.principal import SYSTEM
 from bharat.contracts.work import Event, JobSpec, Subscriber
 from bharat.work.events import TOPIC, emitted, event_of
-from bharat.work.queue import enqueue_all, job_row
+from bharat.work.followers import KEY, LOCKED_COUNTER, Follower
+from bharat.work.queue import enqueue, enqueue_all, job_row
 from bharat.work.tables import event_counters, events
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,6 @@ BATCH = 200
 Listener = Callable[[Event], None]
 
 _WHOSE = sa.select(events.c.organisation_id).where(events.c.number.is_(None)).distinct()
-_LOCKED_COUNTER = sa.select(event_counters.c.last_number).with_for_update()
 _FIRST_COUNTER = event_counters.insert().values(last_number=0)
 _ORDER = (events.c.written, events.c.id)
 _UNPUBLISHED = sa.select(events).where(events.c.number.is_(None)).order_by(*_ORDER).limit(BATCH)
@@ -50,11 +50,17 @@ _COUNT = event_counters.update().values(last_number=sa.bindparam("last"))
 
 
 class Relay:
-    """Publishes what was emitted. `subscribers` come each with the job that carries an event to it."""
+    """Publishes what was emitted. `subscribers` come each with the job that carries an event to it; `followers` are woken."""
 
-    def __init__(self, database: Database, subscribers: Sequence[tuple[Subscriber, JobSpec]] = ()) -> None:
+    def __init__(
+        self,
+        database: Database,
+        subscribers: Sequence[tuple[Subscriber, JobSpec]] = (),
+        followers: Sequence[Follower] = (),
+    ) -> None:
         self._database = database
         self._subscribers = subscribers
+        self._followers = followers
         self._matching: dict[str, Sequence[JobSpec]] = {}
         self._listeners: list[Listener] = []
         self._stopping = threading.Event()
@@ -129,6 +135,9 @@ class Relay:
             unit.execute(_PUBLISH, given)
             unit.execute(_COUNT, {"last": numbers[-1]})
             enqueue_all(unit, [job for row in found for job in self._jobs_for(unit, row)])
+            for follower in self._followers:
+                if follower.follows([row.type for row in found]):
+                    enqueue(unit, follower.job, {}, unique_key=KEY)
             if self._listeners:
                 published = [event_of(row, number) for row, number in zip(found, numbers, strict=True)]
                 unit.on_commit(lambda: self._tell(published))
@@ -158,12 +167,12 @@ def matches(subscriber: Subscriber, type: str) -> bool:
 
 def _take_counter(unit: Unit) -> int:
     """The organisation's last number, its row locked until the unit ends; made on first use."""
-    last = unit.scalar(_LOCKED_COUNTER)
+    last = unit.scalar(LOCKED_COUNTER)
     if last is None:
         try:
             with unit.savepoint():
                 unit.execute(_FIRST_COUNTER)
         except sa.exc.IntegrityError:
             pass  # another relay was first: wait for it
-        last = unit.scalar(_LOCKED_COUNTER)
+        last = unit.scalar(LOCKED_COUNTER)
     return int(last)

@@ -62,7 +62,7 @@ class Worker:
         self._poll = timedelta(seconds=settings.poll)
         lease = timedelta(seconds=settings.lease)
         self.runner = Runner(app, self.catalogue.jobs, lease=lease)
-        self.relay = Relay(app.database, self.catalogue.subscribers)
+        self.relay = Relay(app.database, self.catalogue.subscribers, self.catalogue.followers)
         self.reconciler = Reconciler(app.database, app.jobs, Leases(app.database, lease))
         self.clock = CronClock(app.database, self.catalogue)
         self._with_clock = settings.clock if clock is None else clock

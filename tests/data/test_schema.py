@@ -27,6 +27,7 @@ PLATFORM_TABLES = {
     "limit_buckets",
     "limit_counters",
     "organisations",
+    "search_index",
     "sessions",
 }
 """Tables of the core that no organisation owns."""

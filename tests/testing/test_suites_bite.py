@@ -156,6 +156,33 @@ FAULTS: dict[str, dict[str, set[str]]] = {
         "TestFailsTheCallerWhenItIsDown": {"test_a_hint_never_fails"},
         "TestCountsEveryHintItEverGot": {"test_depth_counts_what_waits_by_queue"},
     },
+    "vectors": {
+        "TestComparesOnlyTheDimension": {
+            "test_an_index_refuses_another_embedding",
+            "test_recreating_for_another_embedding_leaves_none_of_the_first",
+        },
+        "TestLooksOnceWhoseTheIndexIs": {"test_another_process_sees_what_this_one_does"},
+        "TestFiltersAfterwards": {"test_what_is_out_of_reach_takes_no_place"},
+        "TestFindsEverybodys": {"test_a_scope_with_keys_reaches_what_has_one_of_them"},
+        "TestKnowsRecordsByTheirIdAlone": {
+            "test_organisations_do_not_find_each_other_s",
+            "test_a_record_of_another_type_is_another",
+        },
+        "TestForgetsOnARestart": {"test_it_survives_a_restart"},
+        "TestMakesAnIndexByItself": {"test_at_first_there_is_no_index"},
+        "TestScansByPosition": {"test_a_scan_goes_on_while_what_it_met_is_deleted"},
+        "TestFindsNothingWhenItIsAway": {"test_a_backend_that_does_not_answer_is_said_to_be_unavailable"},
+        "TestWritesPartOfABadBatch": {"test_a_vector_that_can_t_be_is_refused"},
+        "TestTakesASlugForAName": {"test_an_index_refuses_another_embedding"},
+    },
+    "embeddings": {
+        "TestDoesNotNormalise": {"test_a_vector_has_the_dimension_and_unit_length"},
+        "TestLosesTheOrder": {"test_each_text_has_a_vector_in_order"},
+        "TestIsAnotherInEachProcess": {"test_the_same_text_has_the_same_vector_on_every_node"},
+        "TestLeavesOutWhatIsEmpty": {"test_any_text_has_a_vector"},
+        "TestEmbedsTheFirstHundred": {"test_many_texts_are_embedded_at_once"},
+        "TestTellsTheTexts": {"test_a_model_that_does_not_answer_is_said_to_be_unavailable"},
+    },
 }
 
 
