@@ -50,21 +50,27 @@ class Endpoint:
     signed_by: Sequence[Any]
 
 
-def find(database: Database, token: str) -> Endpoint | None:
-    """The endpoint of an address. What is no address at all costs the same look into the database."""
-    organisation_id = organisation_of(token, PREFIX)
-    asked = token if organisation_id is not None else ""
-    matches = sa.and_(webhook_endpoints.c.token == asked, webhook_endpoints.c.ended_at.is_(None))
-    return _read(database, database.read(organisation_id or _NOBODY), matches)
+class Finder:
+    """Looks endpoints up. Made ready once."""
 
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        asked = sa.bindparam("asked", type_=sa.String)
+        self._by_token = database.prepare(_select(database).where(webhook_endpoints.c.token == asked))
+        self._by_integration = database.prepare(_select(database).where(webhook_endpoints.c.integration == asked))
 
-def live(database: Database, reader: Reader, declared: Declared) -> Endpoint:
-    """The endpoint of an integration. Raises `NotFound`."""
-    matches = sa.and_(webhook_endpoints.c.integration == declared.name, webhook_endpoints.c.ended_at.is_(None))
-    found = _read(database, reader, matches)
-    if found is None:
-        raise NotFound(f"The integration {declared.name} has no webhook open.")
-    return found
+    def addressed(self, token: str) -> Endpoint | None:
+        """The endpoint of an address. What is no address at all costs the same look into the database."""
+        organisation_id = organisation_of(token, PREFIX)
+        asked = token if organisation_id is not None else ""
+        return _endpoint(self._database.read(organisation_id or _NOBODY).rows(self._by_token, {"asked": asked}))
+
+    def of(self, reader: Reader, declared: Declared) -> Endpoint:
+        """The endpoint of an integration. Raises `NotFound`."""
+        found = _endpoint(reader.rows(self._by_integration, {"asked": declared.name}))
+        if found is None:
+            raise NotFound(f"The integration {declared.name} has no webhook open.")
+        return found
 
 
 def open_or_rotate(
@@ -114,9 +120,10 @@ def texts(vault: Vault, endpoint: Endpoint) -> list[str]:
     return [opened(vault, row) for row in endpoint.signed_by]
 
 
-def _read(database: Database, reader: Reader, matches: sa.ColumnElement[bool]) -> Endpoint | None:
+def _select(database: Database) -> sa.Select[Any]:
+    """Live endpoints, once for each of their valid secrets."""
     c = webhook_endpoints.c
-    statement = (
+    return (
         sa.select(
             c.id.label("endpoint_id"), c.token, c.created_at, c.integration.label("name"),
             c.organisation_id.label("owner"), *_secrets,
@@ -132,10 +139,12 @@ def _read(database: Database, reader: Reader, matches: sa.ColumnElement[bool]) -
                 ),
             )
         )
-        .where(matches)
+        .where(c.ended_at.is_(None))
         .order_by(_secrets.id)
     )  # fmt: skip
-    rows = reader.rows(statement)
+
+
+def _endpoint(rows: Sequence[Any]) -> Endpoint | None:
     if not rows:
         return None
     first = rows[0]

@@ -46,7 +46,7 @@ def receive(request: Request) -> Response:
     and handled afterwards. An address that leads nowhere is looked up, read and checked as any other before it is answered."""
     app = request.app
     service = integrations_of(app)
-    endpoint = endpoints.find(app.database, request.path["id"])
+    endpoint = service.endpoints.addressed(request.path["id"])
     webhook = None if endpoint is None else _webhook(service, endpoint)
     body = _body(request, webhook or _UNKNOWN)
     signed = SignedRequest(request.header, body, app.clock.now())

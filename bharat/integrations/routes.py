@@ -211,7 +211,7 @@ def _secret(row: Any) -> SecretState:
 
 
 def _shown(app: Application, reader: Reader, declared: Declared) -> Mapping[str, Any]:
-    endpoint = endpoints.live(app.database, reader, declared)
+    endpoint = integrations_of(app).endpoints.of(reader, declared)
     return {
         "url": f"{app.public_url}{receiving.PATH}/{endpoint.token}",
         "created_at": endpoint.created_at,

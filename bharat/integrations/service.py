@@ -12,6 +12,7 @@ from bharat.contracts.database import Database, Reader
 from bharat.contracts.errors import FieldFault, Invalid, PluginError
 from bharat.contracts.integrations import Integration, SettingsUnfit
 from bharat.integrations.declared import Declared
+from bharat.integrations.endpoints import Finder
 from bharat.integrations.stored import STORED, opened
 from bharat.integrations.vault import Vault
 from bharat.plugins import Owned
@@ -23,6 +24,7 @@ class Service:
     def __init__(self, items: Sequence[Owned[Integration]], database: Database, vault: Vault) -> None:
         self.declared: Mapping[str, Declared] = {owned.item.name: Declared(owned.plugin, owned.item) for owned in items}
         self.vault = vault
+        self.endpoints = Finder(database)
         self._stored = database.prepare(STORED)
 
     def settings(self, reader: Reader, name: str) -> msgspec.Struct | None:

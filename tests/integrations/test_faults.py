@@ -114,14 +114,13 @@ def test_the_secret_of_another_organisation_is_refused(desk: Desk) -> None:
 def test_mutant_with_the_secrets_of_everybody_another_organisations_is_accepted(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Protected: that `endpoints._read` joins an endpoint with the secrets of its own organisation."""
-    own, shown = receiving._secrets, receiving.endpoints.find
+    """Protected: that `endpoints._select` joins an endpoint with the secrets of its own organisation."""
+    own = receiving._secrets
 
     def everybodys(service: Any, endpoint: Any) -> list[str]:
-        database = desk.app.database
         paths = [who.get(f"{DESK}/webhook").json["url"] for who in (desk.acme, desk.globex)]
-        found = [shown(database, path.rpartition("/")[2]) for path in paths]
-        return [text for one in found for text in own(service, one)]
+        found = [service.endpoints.addressed(path.rpartition("/")[2]) for path in paths]
+        return [text for one in found if one is not None for text in own(service, one)]
 
     monkeypatch.setattr(receiving, "_secrets", everybodys)
     with pytest.raises(AssertionError):
@@ -281,10 +280,10 @@ def test_mutant_with_key_and_envelope_in_two_steps_a_killed_rotation_leaves_one_
 
 def a_value_that_is_set_meanwhile_wins(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.set_up()
-    read, changed = rotation.opened, []
+    changed: list[Any] = []
 
     def read_slowly(vault: Vault, row: Any) -> str:
-        text = read(vault, row)
+        text = opened(vault, row)
         if not changed:
             changed.append(desk.set_up(token="a-token-set-meanwhile"))
         return text

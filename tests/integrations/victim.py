@@ -52,8 +52,8 @@ def renew_in_two_steps(
 def main(url: str, new: str, old: str, *more: str) -> None:
     replace = rotation._replace
 
-    def replace_and_wait(*arguments: Any) -> int:
-        replaced = replace(*arguments)
+    def replace_and_wait(unit: Any, row: Any, envelope: str, key_id: str) -> int:
+        replaced = replace(unit, row, envelope, key_id)
         wait_at_half()
         return replaced
 
