@@ -16,6 +16,7 @@ from bharat.cli.exporting import export
 from bharat.cli.importing import import_
 from bharat.cli.jobs import jobs
 from bharat.cli.migrate import database, makemigration, migrate
+from bharat.cli.new_plugin import new_plugin
 from bharat.cli.plugins import plugins
 from bharat.cli.serve import demo, dev, serve
 from bharat.cli.worker import clock, worker
@@ -32,6 +33,7 @@ COMMANDS: tuple[click.Command, ...] = (
     jobs,
     makemigration,
     migrate,
+    new_plugin,
     org,
     plugins,
     serve,

@@ -8,7 +8,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from bharat_sample.cabinet import CabinetStorage
 from click.testing import CliRunner
 
 from bharat.app import load_plugins, schema_of
@@ -27,7 +26,7 @@ from tests.fixtures.application import OpenSite, Site
 
 @pytest.fixture
 def shop(open_site: OpenSite) -> Site:
-    return open_site("sample", BHARAT_STORAGE__PROVIDER="cabinet", BHARAT_PLUGIN__SAMPLE__GREETING="Vanakkam")
+    return open_site("sample", BHARAT_PLUGIN__SAMPLE__GREETING="Vanakkam")
 
 
 def bharat(home: Path, *arguments: str, enabled: str = "sample") -> str:
@@ -48,7 +47,7 @@ def test_the_list_of_plugins_shows_it_enabled_and_not(tmp_path: Path) -> None:
 def test_its_page_names_everything_that_it_adds(tmp_path: Path) -> None:
     report = json.loads(bharat(tmp_path, "plugins", "sample", "--json"))
     assert report["distribution"] == "bharat-sample"
-    assert [(one["capability"], one["name"]) for one in report["providers"]] == [("storage", "cabinet")]
+    assert report["providers"] == []
     assert [one["name"] for one in report["settings"]] == ["greeting"]
     assert report["adds"] == {
         "record types": ["site_visit"],
@@ -71,10 +70,6 @@ def test_its_revisions_and_its_tables_agree(tmp_path: Path) -> None:
     assert make_migration(schema_of(load_plugins(config)), "sample", "Nothing") is None
 
 
-def test_its_storage_is_the_application_s(shop: Site) -> None:
-    assert isinstance(shop.app.storage, CabinetStorage)
-
-
 def test_its_endpoints_are_in_the_openapi_document(shop: Site) -> None:
     paths = shop.client.simulate_get("/openapi.json").json["paths"]
     assert "post" in paths["/api/v1/sample/greetings"]
@@ -94,7 +89,7 @@ def test_its_records_keep_its_rule(shop: Site) -> None:
     assert (refused.status_code, refused.json["errors"][0]["path"]) == (422, "/outcome")
 
 
-def test_its_route_causes_a_job_that_writes_into_its_storage(shop: Site) -> None:
+def test_its_route_causes_a_job_that_writes_a_file(shop: Site) -> None:
     asha = shop.user(shop.organisation("acme"), Role.AGENT)
     answer = asha.post("/api/v1/sample/greetings")
     assert answer.json["text"] == f"Vanakkam, visitor {asha.user_id}"

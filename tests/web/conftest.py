@@ -8,6 +8,9 @@ import pytest
 
 from bharat.contracts.principal import Role
 from tests.fixtures.application import Caller, OpenSite, Site
+from tests.fixtures.distributions import distributions
+
+__all__ = ["distributions"]
 
 VISITS = "/api/v1/site_visits"
 

@@ -1,4 +1,4 @@
-"""The storage provider `cabinet`: all files in one SQLite file, in pieces.
+"""All files in one SQLite file, in pieces.
 
 An upload writes its pieces as they come and becomes the file of its key in one last transaction, so a reader sees the old
 file or the new one. A reader works on a snapshot of its own: what is replaced under it stays readable to its end.
@@ -25,7 +25,8 @@ from bharat.contracts.storage import (
     StoredFile,
     validate_key,
 )
-from bharat_sample.options import CabinetOptions
+
+from bharat.cli.templates.storage import NewPluginOptions
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS uploads (
@@ -44,12 +45,12 @@ _DESCRIBED = (
 )
 
 
-class CabinetStorage:
-    """`bharat.contracts.storage.Storage` in one SQLite file."""
+class NewPluginStorage:
+    """See `bharat.contracts.storage.Storage`. What SQLite raises becomes `StorageUnavailable` in `_translated`."""
 
     features = StorageFeatures(presign=False)
 
-    def __init__(self, options: CabinetOptions, platform: Platform) -> None:
+    def __init__(self, options: NewPluginOptions, platform: Platform) -> None:
         self._path = platform.home / options.file
         self._clock: Clock = platform.clock
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -132,10 +133,10 @@ class CabinetStorage:
         return [_described(row) for row in rows]
 
     def presign_get(self, key: str, *, expires: timedelta, filename: str | None = None) -> str:
-        raise NotImplementedError("a cabinet doesn't presign; ask `features.presign` first")
+        raise NotImplementedError("this storage doesn't presign; ask `features.presign` first")
 
     def presign_put(self, key: str, *, expires: timedelta, content_type: str, max_size: int) -> PresignedPut:
-        raise NotImplementedError("a cabinet doesn't presign; ask `features.presign` first")
+        raise NotImplementedError("this storage doesn't presign; ask `features.presign` first")
 
     def sweep(self, *, older_than: timedelta) -> int:
         before = (self._clock.now() - older_than).isoformat()
@@ -147,7 +148,7 @@ class CabinetStorage:
 
     def _connect(self) -> sqlite3.Connection:
         with _translated():
-            uri = f"{self._path.absolute().as_uri()}?mode=rw"  # never makes a new, empty cabinet
+            uri = f"{self._path.absolute().as_uri()}?mode=rw"  # never makes a new, empty file
             connection = sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = NORMAL")
@@ -195,7 +196,7 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise StorageUnavailable(f"the cabinet does not answer: {error}") from error
+        raise StorageUnavailable(f"the file of files does not answer: {error}") from error
 
 
 def _regrouped(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -219,14 +220,9 @@ def _remove(connection: sqlite3.Connection, key: str) -> None:
 def _find(connection: sqlite3.Connection, key: str) -> tuple[StoredFile, int]:
     row = connection.execute(_DESCRIBED + "WHERE f.key = ?", (key,)).fetchone()
     if row is None:
-        raise FileMissing(f"the cabinet holds no file {key}")
+        raise FileMissing(f"there is no file {key}")
     return _described(row), row[6]
 
 
 def _described(row: tuple[str, int, str, str, str | None, str, int]) -> StoredFile:
     return StoredFile(*row[:5], modified_at=datetime.fromisoformat(row[5]))
-
-
-def build(options: CabinetOptions, platform: Platform) -> CabinetStorage:
-    """What the provider's `build` calls."""
-    return CabinetStorage(options, platform)
