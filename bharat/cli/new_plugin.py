@@ -22,7 +22,8 @@ COMMON = "common"
 RECORDS = "records"
 """What is made when no capability is asked for."""
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-_LONGEST = 48
+_LONGEST = 30
+"""So that lines that hold it stay within 120 characters, and are formatted whatever it is."""
 _LONGEST_WITH_RECORDS = 21
 """So that `fk_<plugin>_<plural>_organisation_id` fits into the 63 characters that PostgreSQL gives a name."""
 _LIBRARIES = ("redis", "local_servers")

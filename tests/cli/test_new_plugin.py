@@ -57,7 +57,7 @@ def test_a_bad_name_is_refused_with_the_rule(bharat: Bharat, folder: Path, name:
 
 
 def test_a_long_name_is_refused_with_the_limit(bharat: Bharat) -> None:
-    assert "it may have 48 characters at most" in bharat("new-plugin", "a" * 49, "--capability", "cache").err
+    assert "it may have 30 characters at most" in bharat("new-plugin", "a" * 31, "--capability", "cache").err
     refused = bharat("new-plugin", "a" * 22)
     assert "21 characters at most: tables and their indexes are named after a plugin with records" in refused.err
 

@@ -14,7 +14,8 @@ from bharat.cli.templates.jobs.jobs import NewPluginJobs
 from bharat.cli.templates.limits import NewPluginOptions as LimitsOptions
 from bharat.cli.templates.limits.limits import Counts, NewPluginLimits
 from bharat.cli.templates.locks import NewPluginOptions as LocksOptions
-from bharat.cli.templates.locks.locks import Away, Leases, NewPluginLocks
+from bharat.cli.templates.locks.leases import Away, Leases
+from bharat.cli.templates.locks.locks import NewPluginLocks
 from bharat.cli.templates.sessions import NewPluginOptions as SessionsOptions
 from bharat.cli.templates.sessions.sessions import NewPluginSessions, Row
 from bharat.contracts.limits import LimitsUnavailable

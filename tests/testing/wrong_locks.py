@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from bharat.cli.templates.locks.locks import Leases
+from bharat.cli.templates.locks.leases import Leases
 from bharat.contracts.locks import Lease
 from bharat.testing.locks import LocksSuite
 from bharat.testing.platform import SmallPlatform

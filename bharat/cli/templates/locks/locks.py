@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import secrets
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from bharat.contracts.errors import Unavailable
 from bharat.contracts.locks import Lease, LeaseLost, LeaseUncertain, validate_lock
 from bharat.contracts.platform import Platform
 
 from bharat.cli.templates.locks import NewPluginOptions
-
-
-@dataclass(slots=True)
-class Leases:
-    """What is kept: the owner and the end of each lease by name."""
-
-    held: dict[str, tuple[str, datetime]] = field(default_factory=dict)
-    lock: threading.RLock = field(default_factory=threading.RLock)
-
-
-class Away(Exception):
-    """The store does not answer. Memory always does: raise it where your driver raises, in `_asked`."""
+from bharat.cli.templates.locks.leases import Away, Leases
 
 
 class NewPluginLocks:
     """See `bharat.contracts.locks.Locks`. Instances that are given the same `leases` see each other's locks."""
 
-    def __init__(self, options: NewPluginOptions, platform: Platform, leases: Leases | None = None) -> None:
+    def __init__(
+        self,
+        options: NewPluginOptions,
+        platform: Platform,
+        leases: Leases | None = None,
+    ) -> None:
         self._poll = options.poll
         self._clock = platform.clock
         self._fences = platform.fences

@@ -18,7 +18,7 @@ def _write_down(context: JobContext) -> None:
     if found is None:
         raise GiveUp(f"The entry {entry} is no more.")
     text = f"{found.subject}\n\n{found.outcome}\n"
-    context.app.storage.put(f"new_plugin/{entry}.txt", [text.encode()], content_type="text/plain; charset=utf-8")
+    context.app.storage.put(f"new_plugin/{entry}.txt", [text.encode()], content_type="text/plain")
 
 
-WRITE_DOWN = JobSpec(kind="new_plugin.write_down", run=_write_down, summary="Write down an entry that is done")
+WRITE_DOWN = JobSpec(kind="new_plugin.write_down", run=_write_down, summary="Write down what is done")

@@ -9,7 +9,8 @@ from bharat.testing.platform import SmallPlatform
 from bharat.testing.suite import OnShiftedClock
 
 from bharat.cli.templates.locks import NewPluginOptions
-from bharat.cli.templates.locks.locks import Leases, NewPluginLocks
+from bharat.cli.templates.locks.leases import Leases
+from bharat.cli.templates.locks.locks import NewPluginLocks
 
 
 class TestNewPlugin(OnShiftedClock, LocksSuite):
