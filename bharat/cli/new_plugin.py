@@ -21,6 +21,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 COMMON = "common"
 RECORDS = "records"
 """What is made when no capability is asked for."""
+_RENAMED = {"gitignore": ".gitignore", "pyproject": "pyproject.toml"}
+"""Tools take a folder that holds these for a project: they have other names where they are only copied from."""
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _LONGEST = 30
 """So that lines that hold it stay within 120 characters, and are formatted whatever it is."""
@@ -99,7 +101,7 @@ def contents(template: str, name: str) -> Iterator[tuple[str, str]]:
         stays = place == "README.md" or place.startswith("tests/")
         files[place if stays else f"src/{package}/{place}"] = text
     for place, text in _files(TEMPLATES / COMMON):
-        place = ".gitignore" if place == "gitignore" else place
+        place = _RENAMED.get(place, place)
         files[place] = files.get(place, "") + text
     for place, text in files.items():
         yield place, _renamed(text, words)

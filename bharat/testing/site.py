@@ -17,6 +17,7 @@ from bharat.app import Bharat, load_plugins, schema_of
 from bharat.config import load
 from bharat.contracts.principal import SYSTEM, Role
 from bharat.data.clock import OffsetClock
+from bharat.data.engine import EngineOptions
 from bharat.data.schema import Schema
 from bharat.work.clock import CronClock
 from bharat.work.relay import Relay
@@ -56,10 +57,12 @@ class Caller:
 
 
 class Site:
-    """A running application: `client` speaks WSGI to it as nobody; `user` makes somebody who calls."""
+    """A running application: `client` speaks WSGI to it as nobody; `user` makes somebody who calls. `owner` is how the owner of its
+    tables connects, on a database where that is another than the application."""
 
-    def __init__(self, app: Bharat) -> None:
+    def __init__(self, app: Bharat, owner: EngineOptions | None = None) -> None:
         self.app = app
+        self.owner = owner
         self.client = testing.TestClient(app.wsgi())
 
     def organisation(self, slug: str) -> UUID:
