@@ -17,6 +17,7 @@ from bharat.cli.exporting import export
 from bharat.cli.importing import import_
 from bharat.cli.jobs import jobs
 from bharat.cli.migrate import database, makemigration, migrate
+from bharat.cli.new_plugin import new_plugin
 from bharat.cli.plugins import plugins
 from bharat.cli.reindex import reindex
 from bharat.cli.secrets import secrets
@@ -36,6 +37,7 @@ COMMANDS: tuple[click.Command, ...] = (
     jobs,
     makemigration,
     migrate,
+    new_plugin,
     org,
     plugins,
     reindex,

@@ -27,7 +27,10 @@ class Cache(Protocol):
     """Bytes by key for a while. **A failing cache is a miss, never an error**: no method raises for its backend.
 
     Keys are 1 to 250 printable ASCII characters without spaces (`ValueError` otherwise); callers encode values, JSON by
-    preference, never pickle. A TTL is at least 1 ms. An entry may vanish before its TTL and never outlives it."""
+    preference, never pickle. A TTL is at least 1 ms. An entry may vanish before its TTL and never outlives it.
+
+    For whoever writes one: `validate_cache_key` and `validate_cache_ttl` say what is no key and no TTL, and
+    `bharat.contracts.flights.Flights` lets callers of one process share a computation."""
 
     def get(self, key: str) -> bytes | None:
         """The value, or `None`."""

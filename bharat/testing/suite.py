@@ -65,6 +65,15 @@ class Suite:
     moment: ClassVar[timedelta] = timedelta(seconds=1)
     patience: ClassVar[timedelta] = timedelta(seconds=10)
 
+    @pytest.fixture(autouse=True)
+    def has_its_fixtures(self, request: pytest.FixtureRequest) -> None:
+        """Said here, because pytest itself would only list the fixtures that there are."""
+        if not request.config.pluginmanager.has_plugin("bharat.testing.plugin"):
+            pytest.fail(
+                'a suite needs Bharat\'s fixtures: put `pytest_plugins = ["bharat.testing.plugin"]` into the topmost conftest.py',
+                pytrace=False,
+            )
+
     @pytest.fixture
     def let_pass(self) -> LetPass:
         """Lets time pass for the backend. By default it really waits; override it where the clock can be shifted."""

@@ -13,8 +13,9 @@ from bharat.accounts.budgets import Budgets
 from bharat.accounts.policy import Policy
 from bharat.contracts.errors import TooManyRequests, Unavailable
 from bharat.data.clock import OffsetClock
+from bharat.testing.platform import SmallPlatform
 from tests.accounts.site import NEW_PASSWORD, PASSWORD, Site
-from tests.testing.right_limits import MemoryLimits
+from tests.testing.away import RemoteLimits
 
 AGENT = "agent@acme.example"
 HERE, THERE = "192.0.2.1", "198.51.100.1"
@@ -22,12 +23,12 @@ USER = UUID(int=1)
 
 
 @pytest.fixture
-def limits(clock: OffsetClock) -> MemoryLimits:
-    return MemoryLimits(clock)
+def limits(platform: SmallPlatform) -> RemoteLimits:
+    return RemoteLimits(platform)
 
 
 @pytest.fixture
-def budgets(limits: MemoryLimits) -> Budgets:
+def budgets(limits: RemoteLimits) -> Budgets:
     return Budgets(limits, Policy())
 
 
@@ -88,7 +89,7 @@ def test_who_logs_in_does_not_use_up_what_the_network_has(budgets: Budgets) -> N
 
 
 def test_mutant_that_gives_nothing_back_locks_an_office_out(budgets: Budgets, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MemoryLimits, "give_back", lambda self, key: None)
+    monkeypatch.setattr(RemoteLimits, "give_back", lambda self, key: None)
     assert logged_in(budgets) == 100
 
 
@@ -122,7 +123,7 @@ def test_ones_own_password_is_counted_apart_from_logins(budgets: Budgets) -> Non
     assert attempts(budgets, AGENT, THERE) == 1
 
 
-def test_without_the_store_nothing_is_allowed(budgets: Budgets, limits: MemoryLimits) -> None:
+def test_without_the_store_nothing_is_allowed(budgets: Budgets, limits: RemoteLimits) -> None:
     limits.answers = False
     calls: list[Callable[[], None]] = [
         lambda: budgets.login(AGENT, HERE),

@@ -14,34 +14,33 @@ from typing import Any
 import pytest
 
 from bharat import hookspecs
-from bharat.contracts.cache import Cache
+from bharat.cli.templates.cache.cache import NewPluginCache
+from bharat.cli.templates.storage.storage import NewPluginStorage
 from bharat.contracts.delivery import Delivery
 from bharat.contracts.principal import Role
 from bharat.data import new_id
 from bharat.plugins import survey
 from bharat.plugins.hooks import SPECS
 from bharat.plugins.items import CAPABILITY_HOOKS
-from bharat.testing.cache import CacheSuite
-from bharat.testing.platform import ShiftableClock, SmallPlatform
-from bharat.testing.suite import OnShiftedClock, eventually
+from bharat.testing.platform import SmallPlatform
+from bharat.testing.suite import eventually
 from bharat.work.service import Worker
 from bharat.work.worker import Runner
 from tests.docs.markdown import Page
 from tests.fixtures.application import OpenSite
 from tests.fixtures.distributions import Distributions
 from tests.packaging.distributions import ROOT
-from tests.testing.right_jobs import MemoryJobs
-from tests.testing.right_limits import MemoryLimits
-from tests.testing.right_locks import MemoryLocks, Table
-from tests.testing.right_sessions import MemorySessions
+from tests.testing.away import RemoteJobs, RemoteLeases, RemoteLimits, RemoteLocks, RemoteSessions
 
 FOLDER = ROOT / "docs" / "plugins" / "hooks"
 CAPABILITY_OF = {hook: capability for capability, hook in CAPABILITY_HOOKS.items()}
 READERS_OWN: Mapping[str, tuple[str, Any]] = {
-    "my_vault": ("VaultSessions", lambda options, platform: MemorySessions(platform.clock)),
-    "my_locks": ("LeaseService", lambda fences: MemoryLocks(Table(), SmallPlatform(Path(), fences=fences))),
-    "my_counters": ("Counters", MemoryLimits),
-    "my_queue": ("WakeUps", lambda: MemoryJobs(ShiftableClock())),
+    "my_cabinet": ("Cabinet", NewPluginStorage),
+    "my_shelf": ("Shelf", NewPluginCache),
+    "my_vault": ("VaultSessions", lambda options, platform: RemoteSessions(platform)),
+    "my_locks": ("LeaseService", lambda fences: RemoteLocks(SmallPlatform(Path(), fences=fences), RemoteLeases())),
+    "my_counters": ("Counters", lambda clock: RemoteLimits(SmallPlatform(Path(), clock=clock))),
+    "my_queue": ("WakeUps", lambda: RemoteJobs(SmallPlatform(Path()))),
 }
 """Modules that examples import because their reader has them, each with what stands in for its backend here."""
 
@@ -98,8 +97,8 @@ def test_the_example_is_a_plugin_that_works(
         app.plugins.fill_demo(app, site.organisation("acme"), new_id())
     if capability is not None:
         built = type(getattr(app, capability)).__module__
-        assert built in (distributions.modules["example"], "bharat_sample.cabinet") or built.startswith(
-            "tests.testing."
+        assert built == distributions.modules["example"] or built.startswith(
+            ("tests.testing.", "bharat.cli.templates.")
         )
 
 
@@ -174,15 +173,3 @@ def test_the_integration_takes_what_github_signs_and_once(
 def chosen_in(hook: str) -> str:
     """The name that the example gives its provider."""
     return example(hook).partition('Provider("')[2].partition('"')[0]
-
-
-class TestTheCacheOfThePage(OnShiftedClock, CacheSuite):
-    """The page sends its reader to this suite, so its example keeps every promise."""
-
-    @pytest.fixture
-    def cache(self, platform: SmallPlatform) -> Cache:
-        names: dict[str, Any] = {}
-        exec(compile(example("bharat_cache"), "docs/plugins/hooks/bharat_cache.md", "exec"), names)
-        (offered,) = names["bharat_cache"]()
-        built: Cache = offered.build(offered.options(), platform)
-        return built

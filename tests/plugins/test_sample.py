@@ -10,16 +10,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from bharat_sample.cabinet import CabinetStorage
 from click.testing import CliRunner
 
 from bharat.app import load_plugins, schema_of
 from bharat.cli import cli
 from bharat.cli.base import Runtime
 from bharat.config import load
-from bharat.contracts.check import Status
 from bharat.contracts.principal import Role
-from bharat.contracts.provider import Capability
 from bharat.data.migrations.generate import make_migration
 from bharat.testing.platform import ShiftableClock
 from bharat.testing.suite import eventually
@@ -31,7 +28,7 @@ from tests.fixtures.application import OpenSite, Site
 
 @pytest.fixture
 def shop(open_site: OpenSite) -> Site:
-    return open_site("sample", BHARAT_STORAGE__PROVIDER="cabinet", BHARAT_PLUGIN__SAMPLE__GREETING="Vanakkam")
+    return open_site("sample", BHARAT_PLUGIN__SAMPLE__GREETING="Vanakkam")
 
 
 def bharat(home: Path, *arguments: str, enabled: str = "sample") -> str:
@@ -52,7 +49,7 @@ def test_the_list_of_plugins_shows_it_enabled_and_not(tmp_path: Path) -> None:
 def test_its_page_names_everything_that_it_adds(tmp_path: Path) -> None:
     report = json.loads(bharat(tmp_path, "plugins", "sample", "--json"))
     assert report["distribution"] == "bharat-sample"
-    assert [(one["capability"], one["name"]) for one in report["providers"]] == [("storage", "cabinet")]
+    assert report["providers"] == []
     assert [one["name"] for one in report["settings"]] == ["greeting"]
     assert report["adds"] == {
         "record types": ["site_visit"],
@@ -76,10 +73,6 @@ def test_its_revisions_and_its_tables_agree(tmp_path: Path) -> None:
     assert make_migration(schema_of(load_plugins(config)), "sample", "Nothing") is None
 
 
-def test_its_storage_is_the_application_s(shop: Site) -> None:
-    assert isinstance(shop.app.storage, CabinetStorage)
-
-
 def test_its_endpoints_are_in_the_openapi_document(shop: Site) -> None:
     paths = shop.client.simulate_get("/openapi.json").json["paths"]
     assert "post" in paths["/api/v1/sample/greetings"]
@@ -91,18 +84,6 @@ def test_its_health_check_is_in_the_platform_s_health(shop: Site) -> None:
     assert ("sample.greetings", "ok") in [(check["name"], check["status"]) for check in checks]
 
 
-def test_its_provider_s_check_is_the_capability_s(shop: Site) -> None:
-    (owned,) = [offer for offer in shop.app.plugins.providers(Capability.STORAGE) if offer.plugin == "sample"]
-    assert owned.item.check is not None
-    (finding,) = owned.item.check(shop.app.storage, shop.app)
-    assert (finding.status, finding.about) == (Status.OK, "cabinet")
-    (shop.app.home / "cabinet.sqlite3").chmod(0o644)
-    (finding,) = owned.item.check(shop.app.storage, shop.app)
-    assert finding.status is Status.DEGRADED
-    parts = shop.client.simulate_get("/api/health").json["checks"]
-    assert ("storage", "degraded", "works with less") in [(one["name"], one["status"], one["detail"]) for one in parts]
-
-
 def test_its_records_keep_its_rule(shop: Site) -> None:
     asha = shop.user(shop.organisation("acme"), Role.AGENT)
     visit = {"subject": "Survey", "planned_on": "2026-03-01"}
@@ -111,7 +92,7 @@ def test_its_records_keep_its_rule(shop: Site) -> None:
     assert (refused.status_code, refused.json["errors"][0]["path"]) == (422, "/outcome")
 
 
-def test_its_route_causes_a_job_that_writes_into_its_storage(shop: Site) -> None:
+def test_its_route_causes_a_job_that_writes_a_file(shop: Site) -> None:
     asha = shop.user(shop.organisation("acme"), Role.AGENT)
     answer = asha.post("/api/v1/sample/greetings")
     assert answer.json["text"] == f"Vanakkam, visitor {asha.user_id}"

@@ -10,25 +10,23 @@ from uuid import UUID
 import pytest
 
 from bharat.contracts.jobs import JobRunner
+from bharat.contracts.platform import Platform
 from bharat.testing.jobs import JobsSuite
-from bharat.testing.platform import ShiftableClock
+from bharat.testing.platform import SmallPlatform
 from bharat.testing.suite import CutOff, OnShiftedClock
-from tests.testing.right_jobs import MemoryJobs
+from tests.testing.away import RemoteJobs
 
 
 class TestRight(OnShiftedClock, JobsSuite):
-    backend: ClassVar[type[MemoryJobs]] = MemoryJobs
+    backend: ClassVar[type[RemoteJobs]] = RemoteJobs
 
     @pytest.fixture
-    def jobs(self, clock: ShiftableClock) -> MemoryJobs:
-        return self.backend(clock)
+    def jobs(self, platform: SmallPlatform) -> RemoteJobs:
+        return self.backend(platform)
 
     @pytest.fixture
-    def cut_off(self, jobs: MemoryJobs) -> CutOff:
-        def fall_silent() -> None:
-            jobs.answers = False
-
-        return fall_silent
+    def cut_off(self, jobs: RemoteJobs) -> CutOff:
+        return lambda: setattr(jobs, "answers", False)
 
 
 class Wrong(TestRight):
@@ -38,69 +36,69 @@ class Wrong(TestRight):
 
 
 class TestIgnoresHints(Wrong):
-    class backend(MemoryJobs):  # noqa: N801
+    class backend(RemoteJobs):  # noqa: N801
         def wake(self, job_id: UUID, *, queue: str, at: datetime | None = None) -> None:
             return None
 
 
 class TestTrustsHintsAlone(Wrong):
-    class backend(MemoryJobs):  # noqa: N801
+    class backend(RemoteJobs):  # noqa: N801
         def work(self, runner: JobRunner, queues: Sequence[str], *, poll: timedelta) -> None:
             while not runner.stopping:
-                if (job_id := self.next_hint(queues)) is not None:
+                if (job_id := self._next(queues)) is not None:
                     runner.run(job_id)
                 else:
-                    self.rest(poll)
+                    self._rest(poll)
 
 
 class TestPollsOnlyWhenHintsCease(Wrong):
-    class backend(MemoryJobs):  # noqa: N801
+    class backend(RemoteJobs):  # noqa: N801
         def work(self, runner: JobRunner, queues: Sequence[str], *, poll: timedelta) -> None:
             while not runner.stopping:
-                if (job_id := self.next_hint(queues)) is not None:
+                if (job_id := self._next(queues)) is not None:
                     runner.run(job_id)
                 else:
-                    with self.news:
-                        hinted = self.news.wait(poll.total_seconds())
+                    with self._news:
+                        hinted = self._news.wait(poll.total_seconds())
                     if not hinted:
                         runner.run_due(queues)
 
 
 class TestServesOneQueue(Wrong):
-    class backend(MemoryJobs):  # noqa: N801
+    class backend(RemoteJobs):  # noqa: N801
         def work(self, runner: JobRunner, queues: Sequence[str], *, poll: timedelta) -> None:
             super().work(runner, queues[:1], poll=poll)
 
 
 class TestServesTheQueuesOfOthers(Wrong):
-    class backend(MemoryJobs):  # noqa: N801
-        def next_hint(self, queues: Sequence[str]) -> UUID | None:
-            return super().next_hint([queue for queue, _, _ in self.hints])
+    class backend(RemoteJobs):  # noqa: N801
+        def _next(self, queues: Sequence[str]) -> UUID | None:
+            return super()._next([queue for queue, _, _ in self._hints])
 
 
 class TestSleepsThroughTheStop(Wrong):
-    class backend(MemoryJobs):  # noqa: N801
-        def rest(self, poll: timedelta) -> None:
-            with self.news:
-                self.news.wait(poll.total_seconds())
+    class backend(RemoteJobs):  # noqa: N801
+        def _rest(self, poll: timedelta) -> None:
+            with self._news:
+                self._news.wait(poll.total_seconds())
 
 
 class TestNeverRests(Wrong):
-    class backend(MemoryJobs):  # noqa: N801
+    class backend(RemoteJobs):  # noqa: N801
         def work(self, runner: JobRunner, queues: Sequence[str], *, poll: timedelta) -> None:
             super().work(runner, queues, poll=timedelta(0))
 
 
 class TestFinishesTheQueueBeforeItStops(Wrong):
-    class backend(MemoryJobs):  # noqa: N801
+    class backend(RemoteJobs):  # noqa: N801
         def work(self, runner: JobRunner, queues: Sequence[str], *, poll: timedelta) -> None:
             super().work(runner, queues, poll=poll)
-            while (job_id := self.next_hint(queues)) is not None:
+            while (job_id := self._next(queues)) is not None:
                 runner.run(job_id)
 
 
 class TestFailsTheCallerWhenItIsDown(Wrong):
-    class backend(MemoryJobs):  # noqa: N801
+    class backend(RemoteJobs):  # noqa: N801
         def wake(self, job_id: UUID, *, queue: str, at: datetime | None = None) -> None:
             if not self.answers:
                 raise ConnectionError("the queue does not answer")
@@ -108,9 +106,9 @@ class TestFailsTheCallerWhenItIsDown(Wrong):
 
 
 class TestCountsEveryHintItEverGot(Wrong):
-    class backend(MemoryJobs):  # noqa: N801
-        def __init__(self, clock: ShiftableClock) -> None:
-            super().__init__(clock)
+    class backend(RemoteJobs):  # noqa: N801
+        def __init__(self, platform: Platform) -> None:
+            super().__init__(platform)
             self.counts: dict[str, int] = {}
 
         def wake(self, job_id: UUID, *, queue: str, at: datetime | None = None) -> None:

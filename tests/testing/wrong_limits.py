@@ -10,24 +10,21 @@ import pytest
 
 from bharat.contracts.limits import Verdict
 from bharat.testing.limits import LimitsSuite
-from bharat.testing.platform import ShiftableClock
+from bharat.testing.platform import SmallPlatform
 from bharat.testing.suite import CutOff, OnShiftedClock
-from tests.testing.right_limits import MemoryLimits
+from tests.testing.away import RemoteLimits
 
 
 class TestRight(OnShiftedClock, LimitsSuite):
-    backend: ClassVar[type[MemoryLimits]] = MemoryLimits
+    backend: ClassVar[type[RemoteLimits]] = RemoteLimits
 
     @pytest.fixture
-    def limits(self, clock: ShiftableClock) -> MemoryLimits:
-        return self.backend(clock)
+    def limits(self, platform: SmallPlatform) -> RemoteLimits:
+        return self.backend(platform)
 
     @pytest.fixture
-    def cut_off(self, limits: MemoryLimits) -> CutOff:
-        def fall_silent() -> None:
-            limits.answers = False
-
-        return fall_silent
+    def cut_off(self, limits: RemoteLimits) -> CutOff:
+        return lambda: setattr(limits, "answers", False)
 
 
 class Wrong(TestRight):
@@ -37,27 +34,29 @@ class Wrong(TestRight):
 
 
 class TestEveryHitLengthensTheWindow(Wrong):
-    class backend(MemoryLimits):  # noqa: N801
+    class backend(RemoteLimits):  # noqa: N801
         def hit(self, key: str, *, limit: int, window: timedelta) -> Verdict:
             verdict = super().hit(key, limit=limit, window=window)
-            self.counters[key] = (self.counters[key][0], self.clock.monotonic() + window.total_seconds())
+            with self._counted() as (counts, now):
+                counts.windows[key] = (counts.windows[key][0], now + window.total_seconds())
             return verdict
 
 
 class TestReadsAndThenWrites(Wrong):
-    class backend(MemoryLimits):  # noqa: N801
+    class backend(RemoteLimits):  # noqa: N801
         def hit(self, key: str, *, limit: int, window: timedelta) -> Verdict:
-            before = self.counters.get(key)
+            with self._counted() as (counts, _):
+                before = counts.windows.get(key)
             time.sleep(0.002)
-            with self.lock:
-                self.counters.pop(key, None)
+            with self._counted() as (counts, _):
+                counts.windows.pop(key, None)
                 if before is not None:
-                    self.counters[key] = before
+                    counts.windows[key] = before
                 return super().hit(key, limit=limit, window=window)
 
 
 class TestTakesWhatThereIs(Wrong):
-    class backend(MemoryLimits):  # noqa: N801
+    class backend(RemoteLimits):  # noqa: N801
         def take(self, key: str, *, capacity: int, per_second: float, amount: int = 1) -> Verdict:
             verdict = super().take(key, capacity=capacity, per_second=per_second, amount=amount)
             if not verdict.allowed and verdict.remaining:
@@ -66,20 +65,20 @@ class TestTakesWhatThereIs(Wrong):
 
 
 class TestGivesBackMoreThanWasCounted(Wrong):
-    class backend(MemoryLimits):  # noqa: N801
+    class backend(RemoteLimits):  # noqa: N801
         def give_back(self, key: str) -> None:
             super().give_back(key)
-            with self.lock:
-                count, ends = self.counters.get(key, (0, 0.0))
+            with self._counted() as (counts, _):
+                count, ends = counts.windows.get(key, (0, 0.0))
                 if not count:
-                    self.counters[key] = (-1, ends)
+                    counts.windows[key] = (-1, ends)
 
 
 class TestGivesBackTheWindowToo(Wrong):
-    class backend(MemoryLimits):  # noqa: N801
+    class backend(RemoteLimits):  # noqa: N801
         def give_back(self, key: str) -> None:
             super().give_back(key)
-            with self.lock:
-                count, _ = self.counters.get(key, (0, 0.0))
+            with self._counted() as (counts, _):
+                count, _ = counts.windows.get(key, (0, 0.0))
                 if not count:
-                    self.counters.pop(key, None)
+                    counts.windows.pop(key, None)

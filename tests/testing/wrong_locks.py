@@ -9,34 +9,32 @@ from typing import ClassVar
 
 import pytest
 
+from bharat.cli.templates.locks.leases import Leases
 from bharat.contracts.locks import Lease
 from bharat.testing.locks import LocksSuite
 from bharat.testing.platform import SmallPlatform
 from bharat.testing.suite import CutOff, OnShiftedClock
-from tests.testing.right_locks import MemoryLocks, Table
+from tests.testing.away import RemoteLeases, RemoteLocks
 
 
 class TestRight(OnShiftedClock, LocksSuite):
-    backend: ClassVar[type[MemoryLocks]] = MemoryLocks
+    backend: ClassVar[type[RemoteLocks]] = RemoteLocks
 
     @pytest.fixture
-    def table(self) -> Table:
-        return Table()
+    def leases(self) -> RemoteLeases:
+        return RemoteLeases()
 
     @pytest.fixture
-    def locks(self, table: Table, platform: SmallPlatform) -> MemoryLocks:
-        return self.backend(table, platform)
+    def locks(self, platform: SmallPlatform, leases: RemoteLeases) -> RemoteLocks:
+        return self.backend(platform, leases)
 
     @pytest.fixture
-    def elsewhere(self, table: Table, platform: SmallPlatform) -> MemoryLocks:
-        return self.backend(table, platform)
+    def elsewhere(self, platform: SmallPlatform, leases: RemoteLeases) -> RemoteLocks:
+        return self.backend(platform, leases)
 
     @pytest.fixture
-    def cut_off(self, table: Table) -> CutOff:
-        def fall_silent() -> None:
-            table.answers = False
-
-        return fall_silent
+    def cut_off(self, leases: RemoteLeases) -> CutOff:
+        return lambda: setattr(leases, "answers", False)
 
 
 class Wrong(TestRight):
@@ -48,34 +46,34 @@ class Wrong(TestRight):
 class TestForgetsTheTtl(Wrong):
     contenders = 2
 
-    class backend(MemoryLocks):  # noqa: N801
-        def holder(self, name: str) -> str | None:
-            return self.table.held.get(name, (None, None))[0]
+    class backend(RemoteLocks):  # noqa: N801
+        def _holder(self, leases: Leases, name: str) -> str | None:
+            return leases.held[name][0] if name in leases.held else None
 
 
 class TestLetsANonOwnerRelease(Wrong):
-    class backend(MemoryLocks):  # noqa: N801
+    class backend(RemoteLocks):  # noqa: N801
         def release(self, lease: Lease) -> bool:
-            return self.table.held.pop(lease.name, None) is not None
+            return self.leases.held.pop(lease.name, None) is not None
 
 
 class TestLooksAndThenTakes(Wrong):
-    class backend(MemoryLocks):  # noqa: N801
-        def try_once(self, name: str, ttl: timedelta) -> Lease | None:
-            if not self.table.answers or self.holder(name) is not None:
+    class backend(RemoteLocks):  # noqa: N801
+        def _try(self, name: str, ttl: timedelta) -> Lease | None:
+            if not self.leases.answers or self._holder(self.leases, name) is not None:
                 return None
             time.sleep(0.001)
-            with self.table.lock:
-                self.table.held.pop(name, None)
-                return super().try_once(name, ttl)
+            with self.leases.lock:
+                self.leases.held.pop(name, None)
+                return super()._try(name, ttl)
 
 
 class TestCountsItsOwnFences(Wrong):
-    class backend(MemoryLocks):  # noqa: N801
+    class backend(RemoteLocks):  # noqa: N801
         count = 0
 
-        def try_once(self, name: str, ttl: timedelta) -> Lease | None:
-            lease = super().try_once(name, ttl)
+        def _try(self, name: str, ttl: timedelta) -> Lease | None:
+            lease = super()._try(name, ttl)
             if lease is None:
                 return None
             self.count += 1
@@ -83,21 +81,21 @@ class TestCountsItsOwnFences(Wrong):
 
 
 class TestRenewsALostLease(Wrong):
-    class backend(MemoryLocks):  # noqa: N801
+    class backend(RemoteLocks):  # noqa: N801
         def renew(self, lease: Lease) -> None:
-            self.table.held[lease.name] = (lease.owner, self.clock.now() + lease.ttl)
+            self.leases.held[lease.name] = (lease.owner, self._clock.now() + lease.ttl)
 
 
 class TestNeverRenews(Wrong):
-    class backend(MemoryLocks):  # noqa: N801
+    class backend(RemoteLocks):  # noqa: N801
         def renew(self, lease: Lease) -> None:
-            held = dict(self.table.held)
+            held = dict(self.leases.held)
             super().renew(lease)
-            self.table.held.update(held)
+            self.leases.held.update(held)
 
 
 class TestDoesNotWait(Wrong):
-    class backend(MemoryLocks):  # noqa: N801
+    class backend(RemoteLocks):  # noqa: N801
         def acquire(self, name: str, *, ttl: timedelta, wait: timedelta = timedelta(0)) -> Lease | None:
             return super().acquire(name, ttl=ttl)
 
@@ -105,22 +103,22 @@ class TestDoesNotWait(Wrong):
 class TestIssuesTheFenceBeforeItHoldsTheLock(Wrong):
     """Two who wait take their tokens in one order and the lock in the other."""
 
-    class backend(MemoryLocks):  # noqa: N801
+    class backend(RemoteLocks):  # noqa: N801
         def acquire(self, name: str, *, ttl: timedelta, wait: timedelta = timedelta(0)) -> Lease | None:
             lease = None
-            if self.table.answers:
-                fence = self.fences.issue(name)
+            if self.leases.answers:
+                fence = self._fences.issue(name)
                 time.sleep(random.random() / 50)  # others come in between
                 lease = super().acquire(name, ttl=ttl, wait=wait)
             return Lease(name, lease.owner, fence, ttl) if lease else None
 
 
 class TestIsReEntrant(Wrong):
-    class backend(MemoryLocks):  # noqa: N801
+    class backend(RemoteLocks):  # noqa: N801
         last: Lease | None = None
 
-        def try_once(self, name: str, ttl: timedelta) -> Lease | None:
-            if self.last is not None and self.holder(name) == self.last.owner:
+        def _try(self, name: str, ttl: timedelta) -> Lease | None:
+            if self.last is not None and self._holder(self.leases, name) == self.last.owner:
                 return self.last
-            self.last = super().try_once(name, ttl)
+            self.last = super()._try(name, ttl)
             return self.last

@@ -14,6 +14,7 @@ from bharat.contracts.route import Request
 from bharat.web.reference import problem_kinds
 from bharat.web.welcome import WelcomeFacts, welcome_routes
 from tests.fixtures.application import OpenSite, Site
+from tests.fixtures.distributions import Distributions
 
 PAGES = ("/", "/docs", "/docs/problems", "/accept-invitation", "/reset-password")
 # Elements that HTML closes by itself.
@@ -95,13 +96,20 @@ def test_a_page_has_one_main_heading_and_no_id_twice(shop: Site, path: str) -> N
     assert len(found.ids) == len(set(found.ids))
 
 
-def test_the_welcome_page_tells_mode_providers_and_plugins(open_site: OpenSite) -> None:
-    text = open_site("sample", BHARAT_STORAGE__PROVIDER="cabinet").client.simulate_get("/").text
+def test_the_welcome_page_tells_mode_providers_and_plugins(open_site: OpenSite, distributions: Distributions) -> None:
+    distributions.add(
+        "shelf",
+        """
+        from bharat.cli.templates.cache import bharat_cache
+        """,
+    )
+    site = open_site("sample", "shelf", BHARAT_CACHE__PROVIDER="new_plugin")
+    text = site.client.simulate_get("/").text
     plain = re.sub(r"<[^>]+>", " ", text)
     assert "single node" in plain
     for capability in Capability:
         assert capability in plain
-    assert re.search(r"storage\s+cabinet\s+from sample", plain)
+    assert re.search(r"cache\s+new_plugin\s+from shelf", plain)
     assert re.search(r"sample\s+site visits", plain)
 
 

@@ -12,11 +12,3 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[plugin.sample]`"""
 
     greeting: Annotated[str, Meta(min_length=1, description="how the plugin greets")] = "Namaste"
-
-
-class CabinetOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[storage.cabinet]`"""
-
-    file: Annotated[str, Meta(min_length=1, description="the cabinet's file; a relative one lies in home")] = (
-        "cabinet.sqlite3"
-    )

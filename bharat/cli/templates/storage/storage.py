@@ -1,4 +1,4 @@
-"""The storage provider `cabinet`: all files in one SQLite file, in pieces.
+"""All files in one SQLite file, in pieces.
 
 An upload writes its pieces as they come and becomes the file of its key in one last transaction, so a reader sees the old
 file or the new one. A reader works on a snapshot of its own: what is replaced under it stays readable to its end.
@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from bharat.contracts.check import Finding, Status
 from bharat.contracts.platform import Clock, Platform
 from bharat.contracts.storage import (
     CHUNK_SIZE,
@@ -28,7 +27,8 @@ from bharat.contracts.storage import (
     StoredFile,
     validate_key,
 )
-from bharat_sample.options import CabinetOptions
+
+from bharat.cli.templates.storage import NewPluginOptions
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS uploads (
@@ -47,15 +47,15 @@ _DESCRIBED = (
 )
 
 
-_NO_URLS = "a cabinet doesn't presign; ask `features.presign` first"
+_NO_URLS = "this storage doesn't presign; ask `features.presign` first"
 
 
-class CabinetStorage:
-    """`bharat.contracts.storage.Storage` in one SQLite file."""
+class NewPluginStorage:
+    """See `bharat.contracts.storage.Storage`. What SQLite raises becomes `StorageUnavailable` in `_translated`."""
 
     features = StorageFeatures(presign=False)
 
-    def __init__(self, options: CabinetOptions, platform: Platform) -> None:
+    def __init__(self, options: NewPluginOptions, platform: Platform) -> None:
         self._path = platform.home / options.file
         self._clock: Clock = platform.clock
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -156,18 +156,9 @@ class CabinetStorage:
     def close(self) -> None:
         """Nothing is kept open between calls."""
 
-    def examine(self) -> Finding:
-        """For `bharat doctor`: can the file be opened, and who may read it?"""
-        with self._opened() as connection:
-            count = connection.execute("SELECT count(*) FROM files").fetchone()[0]
-        if self._path.stat().st_mode & 0o077:
-            detail = f"others on this machine may read {self._path}"
-            return Finding(Status.DEGRADED, detail, f"chmod 600 {self._path}", "cabinet")
-        return Finding(Status.OK, f"{self._path} holds {count} file{'s' * (count != 1)}", about="cabinet")
-
     def _connect(self) -> sqlite3.Connection:
         with _translated():
-            uri = f"{self._path.absolute().as_uri()}?mode=rw"  # never makes a new, empty cabinet
+            uri = f"{self._path.absolute().as_uri()}?mode=rw"  # never makes a new, empty file
             connection = sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = NORMAL")
@@ -215,7 +206,7 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise StorageUnavailable(f"the cabinet does not answer: {error}") from error
+        raise StorageUnavailable(f"the file of files does not answer: {error}") from error
 
 
 def _regrouped(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -239,14 +230,9 @@ def _remove(connection: sqlite3.Connection, key: str) -> None:
 def _find(connection: sqlite3.Connection, key: str) -> tuple[StoredFile, int]:
     row = connection.execute(_DESCRIBED + "WHERE f.key = ?", (key,)).fetchone()
     if row is None:
-        raise FileMissing(f"the cabinet holds no file {key}")
+        raise FileMissing(f"there is no file {key}")
     return _described(row), row[6]
 
 
 def _described(row: tuple[str, int, str, str, str | None, str, int]) -> StoredFile:
     return StoredFile(*row[:5], modified_at=datetime.fromisoformat(row[5]))
-
-
-def build(options: CabinetOptions, platform: Platform) -> CabinetStorage:
-    """What the provider's `build` calls."""
-    return CabinetStorage(options, platform)

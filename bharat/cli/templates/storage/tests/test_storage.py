@@ -1,23 +1,23 @@
-"""The storage provider `cabinet` keeps every promise of its contract."""
+"""The storage keeps every promise of its contract."""
 
 from __future__ import annotations
 
 import os
 
 import pytest
-from bharat_sample.cabinet import CabinetStorage
-from bharat_sample.options import CabinetOptions
-
 from bharat.contracts.storage import Storage
 from bharat.testing.platform import SmallPlatform
 from bharat.testing.storage import StorageSuite
 from bharat.testing.suite import CutOff, OnShiftedClock
 
+from bharat.cli.templates.storage import NewPluginOptions
+from bharat.cli.templates.storage.storage import NewPluginStorage
 
-class TestTheCabinet(OnShiftedClock, StorageSuite):
+
+class TestNewPlugin(OnShiftedClock, StorageSuite):
     @pytest.fixture
     def storage(self, platform: SmallPlatform) -> Storage:
-        return CabinetStorage(CabinetOptions(), platform)
+        return NewPluginStorage(NewPluginOptions(), platform)
 
     @pytest.fixture
     def cut_off(self, platform: SmallPlatform) -> CutOff:
@@ -25,5 +25,5 @@ class TestTheCabinet(OnShiftedClock, StorageSuite):
 
 
 def test_only_its_owner_may_read_the_file(platform: SmallPlatform) -> None:
-    CabinetStorage(CabinetOptions(file="deep/files.db"), platform)
+    NewPluginStorage(NewPluginOptions(file="deep/files.db"), platform)
     assert (platform.home / "deep" / "files.db").stat().st_mode & 0o077 == 0
