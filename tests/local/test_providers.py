@@ -21,7 +21,7 @@ OFFERED = {
     "mail": {"file": False, "console": True},
     "realtime": {"off": True},
     "vectors": {"off": True},
-    "embeddings": {"off": True},
+    "embeddings": {"ngrams": True, "off": True},
 }
 
 

@@ -45,7 +45,7 @@ def test_the_defaults_are_chosen_when_nothing_is(load_plugins: Load) -> None:
     plugins = load_plugins()
     assert {capability.value: plugins.chosen(capability).provider.name for capability in Capability} == {
         "storage": "folder", "sessions": "database", "locks": "database", "cache": "memory", "limits": "database",
-        "realtime": "off", "jobs": "database", "vectors": "off", "embeddings": "off", "mail": "file",
+        "realtime": "off", "jobs": "database", "vectors": "off", "embeddings": "ngrams", "mail": "file",
     }  # fmt: skip
 
 

@@ -20,8 +20,8 @@ from bharat.testing.suite import eventually
 from bharat.work.service import Worker
 from bharat.work.tables import events, jobs
 from bharat_local_servers import ServerUnavailable
+from bharat_local_servers.pytest_fixtures import missing
 from tests.fixtures.application import Caller, OpenSite, Site
-from tests.fixtures.databases import missing
 from tests.fixtures.qdrant import QdrantFacade
 
 SOON = timedelta(seconds=20)

@@ -370,6 +370,22 @@ def _moves(world: World, caller: str) -> Iterator[Probe]:
         )  # fmt: skip
 
 
+def _search(world: World, caller: str) -> Iterator[Probe]:
+    """Each record by the words that it is called, alone and among the others."""
+    asked = [one for one in world.types if one.resource.searchable]
+    among = frozenset(str(row.id) for one in asked for row in world.rows[one.resource.name])
+    for records in asked:
+        name = records.resource.name
+        seen = reach(caller, records.resource.type.access.value, records.resource.plural, "read")
+        for row in world.rows[name]:
+            rows = frozenset({str(row.id)} if row.place in seen and not row.deleted else ())
+            for query in (f"q={row.word}", f"q={row.word[:-1].upper()}&types={name}&limit=50"):
+                yield Probe(
+                    operation="search", caller=caller, method="GET", path="/api/v1/search", query=query,
+                    expected=_expected(caller, READERS), rows=rows, among=among if query.endswith(row.word) else frozenset({str(row.id)}),
+                )  # fmt: skip
+
+
 def _file(world: World, caller: str, operation: str) -> Iterator[Probe]:
     """Files are given out by signed URLs alone: whoever holds one may use it, for this file and this purpose."""
     word = world.secrets.word(Secret("setting", "nobody's"))
@@ -524,6 +540,7 @@ PROBES: Mapping[str, Probes] = {
         "delete_custom_field", "DELETE", "/api/v1/custom-fields", ADMINISTRATORS, _field, headers=ANY
     ),
     "report_pipeline": _report,
+    "search": _search,
     "list_deal_moves": _moves,
     "greet": _greet,
     "list_integrations": _on_doorbell("list_integrations", "GET", "/api/v1/integrations"),

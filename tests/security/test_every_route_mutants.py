@@ -162,15 +162,15 @@ MUTANTS = (
     Mutant("permissions: a manager's _TEAM in the table of records", _more(Visibility.TEAM), ("list_deals", "update_deal")),
     Mutant(
         "queries: visible_rows for OWN", _no_criterion(Visibility.OWN),
-        ("list_deals", "read_deal", "total_deals", "export_deals", "list_deal_history", "update_deal", "delete_deal", "restore_deal", "bulk_deals"),
+        ("list_deals", "read_deal", "total_deals", "export_deals", "list_deal_history", "update_deal", "delete_deal", "restore_deal", "bulk_deals", "search"),
         asks=("records/queries.py Queries._limited visible_rows", "records/queries.py Queries._one visible_rows"),
     ),
     Mutant(
         "queries: visible_rows for TEAM", _no_criterion(Visibility.TEAM),
-        ("list_deals", "read_deal", "total_deals", "export_deals", "list_deal_history", "update_deal", "delete_deal", "restore_deal", "bulk_deals"),
+        ("list_deals", "read_deal", "total_deals", "export_deals", "list_deal_history", "update_deal", "delete_deal", "restore_deal", "bulk_deals", "search"),
         asks=("records/queries.py Queries._limited visible_rows", "records/queries.py Queries._one visible_rows"),
     ),
-    Mutant("Queries.page for lists", _as_system(Queries, "page", lambda more: more.get("verb") != "export"), ("list_deals",)),
+    Mutant("Queries.page for lists", _as_system(Queries, "page", lambda more: more.get("verb") != "export"), ("list_deals", "search")),
     Mutant("Queries.page for exports", _as_system(Queries, "page", lambda more: more.get("verb") == "export"), ("export_deals",)),
     Mutant("Queries.count, the total of a list", _as_system(Queries, "count"), ("list_deals",)),
     Mutant("Queries.totals", _as_system(Queries, "totals"), ("total_deals",)),
@@ -230,6 +230,7 @@ NOT_IN_THE_WALK: Mapping[str, str] = {
     "records/queries.py Queries.hold visibility": "it holds rows against others and shows none",
     "accounts/permissions.py Permissions.hold allows": "it tells what one may do and lets nobody do it",
     "accounts/permissions.py Permissions._refusal allows": "a plugin's own check: tests/docs/test_hooks.py has it refuse",
+    "search/finding.py find visibility": "keys that may read some types: tests/search/test_permissions.py; and `Queries.page` asks it again",
     "cli/importing.py _run require": "the command line, not a route: tests/cli/test_importing.py has it refuse",
     "records/bulk.py Bulk.run require": "`Writer.delete` asks it again of each record: it refuses before the first is looked at",
     "records/queries.py Queries.visibility require": "it finds the words of a refusal, which the next line raises without it too",
@@ -241,7 +242,7 @@ ACROSS = (
     "report_pipeline", "list_deals", "read_deal", "total_deals", "export_deals", "list_deal_history", "update_deal", "delete_deal", "restore_deal",
     "bulk_deals", "import_deals", "create_deal", "list_deal_moves", "list_users", "read_user", "update_user",
     "list_teams", "read_team", "delete_team", "list_custom_fields", "read_custom_field", "list_invitations", "revoke_invitation",
-    "list_audit_entries", "list_api_keys", "revoke_api_key", "list_deal_files", "read_deal_file", "delete_deal_file",
+    "list_audit_entries", "list_api_keys", "revoke_api_key", "list_deal_files", "read_deal_file", "delete_deal_file", "search",
 )  # fmt: skip
 """Operations that another organisation's rows show in when nothing keeps them out."""
 

@@ -100,7 +100,7 @@ class TestAnOldTokenOutlivesItsRotation(Wrong):
 
 
 class TestARotationStaysInItsEpoch(Wrong):
-    class backend(MemorySessions):  # noqa: N801
+    class backend(RemoteSessions):  # noqa: N801
         def rotate(self, token: str, *, epoch: int | None = None) -> str:
             return super().rotate(token)
 
