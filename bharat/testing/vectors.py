@@ -331,7 +331,8 @@ class VectorsSuite(Suite):
         cut = needs_cut_off(cut_off)
         vectors.upsert(EMBEDDING, [_point(acme, 0)])
         cut()
-        calls = [*_calls(vectors, EMBEDDING, acme), vectors.held, lambda: vectors.recreate(EMBEDDING)]
+        calls: list[Callable[[], object]] = [*_calls(vectors, EMBEDDING, acme), vectors.held]
+        calls.append(lambda: vectors.recreate(EMBEDDING))
         for call in calls:
             with pytest.raises(VectorsUnavailable):
                 call()

@@ -9,7 +9,7 @@ import pytest
 
 from bharat.contracts.cache import Cache
 from bharat.contracts.realtime import Realtime
-from bharat.contracts.vectors import Embeddings, Point, Vectors
+from bharat.contracts.vectors import Embedding, Embeddings, Place, Point, Scope, Vectors
 from bharat.local.off import NoCache, NoEmbeddings, NoRealtime, NoVectors
 
 HOUR = timedelta(hours=1)
@@ -27,9 +27,13 @@ def test_vectors_are_not_kept() -> None:
     vectors: Vectors = NoVectors()
     organisation, record = uuid4(), uuid4()
     assert vectors.enabled is False
-    vectors.upsert([Point(organisation, "deals", record, [1.0])])
-    assert list(vectors.query(organisation, [1.0], types=["deals"], limit=5)) == []
-    vectors.delete(organisation, "deals", [record])
+    embedding = Embedding("letters", 1)
+    vectors.recreate(embedding)
+    vectors.upsert(embedding, [Point(organisation, "deal", record, [1.0])])
+    assert vectors.held() is None
+    assert list(vectors.query(embedding, organisation, [1.0], scopes=[Scope("deal")], limit=5)) == []
+    assert vectors.scan(embedding, None) == ((), None)
+    vectors.delete(embedding, [Place(organisation, "deal", record)])
     vectors.close()
 
 

@@ -156,8 +156,8 @@ def test_a_plugin_can_be_enabled_and_removed_without_a_trace(
         chosen = f'[mail]\nprovider = "smtp"\n[mail.smtp]\nhost = "127.0.0.1"\nport = {port}\ntls = "none"\n'
         installation.toml.write_text(enabled + chosen, encoding="utf-8")
         assert installation.runtime().plugins.chosen(Capability.MAIL).provider.name == "smtp"
-    if chosen := CHOSEN.get(plugin):
-        installation.toml.write_text(enabled + chosen, encoding="utf-8")
+    if of_its_own := CHOSEN.get(plugin):
+        installation.toml.write_text(enabled + of_its_own, encoding="utf-8")
     installation.bharat("migrate")
     with_it = installation.boot()
     assert with_it != before
