@@ -69,6 +69,8 @@ def new_plugin(runtime: Runtime, *, name: str, capability: str | None, into: Pat
         f"bharat plugins enable {name}",
     ):
         click.echo(f"    {command}")
+    if capability:
+        click.echo(f'\nand, to have it used, in the configuration: [{capability}] provider = "{name}"')
 
 
 def make(folder: Path, template: str, name: str) -> None:

@@ -27,10 +27,12 @@ EVERY_TEMPLATE = [*capabilities(), RECORDS]
 def test_it_makes_a_folder_and_says_what_to_do_next(bharat: Bharat, folder: Path) -> None:
     outcome = bharat("new-plugin", "cold_tape", "--capability", "cache")
     assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out.splitlines()[-3:] == [
+    assert outcome.out.splitlines()[-5:] == [
         "    pip install -e './bharat-cold-tape[dev]'",
         "    pytest bharat-cold-tape",
         "    bharat plugins enable cold_tape",
+        "",
+        'and, to have it used, in the configuration: [cache] provider = "cold_tape"',
     ]
     made = folder / "bharat-cold-tape"
     assert "class ColdTapeCache:" in (made / "src/bharat_cold_tape/cache.py").read_text()
