@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import api, growth, redis_stores, startup
+from benchmarks import api, growth, redis_stores, startup, storage
 from benchmarks.report import Goal, machine, verdict
 
 
@@ -16,7 +16,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="Measure Bharat beside named rivals that do the same work."
     )
-    parser.add_argument("what", nargs="?", choices=("api", "growth", "startup", "redis", "all"), default="api")
+    parser.add_argument(
+        "what", nargs="?", choices=("api", "growth", "startup", "redis", "storage", "all"), default="api"
+    )
     parser.add_argument("--rows", type=int, help="contacts in the table: 100000 for api, 1000000 for growth")
     parser.add_argument("--requests", type=int, default=100, help="requests a round (%(default)s)")
     parser.add_argument("--rounds", type=int, help="rounds, of which medians are taken: 15, and 150 for redis")
@@ -38,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
             startup.run(min(rounds, 5), _made(folder / "startup"))
         if options.what in ("redis", "all"):
             goals += redis_stores.run(options.requests, options.rounds or 150, _made(folder / "redis"))
+    if options.what in ("storage", "all"):
+        goals += storage.run(500 * 1024 * 1024, min(rounds, 5))
     return verdict(goals)
 
 

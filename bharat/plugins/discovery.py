@@ -23,6 +23,7 @@ OWN = {
     "session_redis": "bharat-session-redis",
     "locks_redis": "bharat-locks-redis",
     "cache_redis": "bharat-cache-redis",
+    "storage_spaces": "bharat-storage-spaces",
     "mail_smtp": "bharat-mail-smtp",
     "vector_qdrant": "bharat-vector-qdrant",
     "embeddings_http": "bharat-embeddings-http",

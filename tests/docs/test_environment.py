@@ -14,6 +14,7 @@ from bharat.contracts.provider import Capability
 from bharat.plugins import Plugins
 from bharat_mail_smtp.options import SmtpOptions
 from bharat_redis import RedisSettings
+from bharat_storage_spaces import SpacesOptions
 from tests.docs.markdown import Page
 from tests.packaging.distributions import ROOT
 
@@ -40,6 +41,15 @@ def test_each_address_of_redis_reaches_what_it_is_for(tmp_path: Path) -> None:
         for each in ("sessions", "locks", "limits", "cache")
     }
     assert chosen == {**dict.fromkeys(("sessions", "locks", "limits"), "redis://state"), "cache": "redis://cache"}
+
+
+def test_the_bucket_of_the_guide_is_accepted(tmp_path: Path) -> None:
+    (shown,) = [block for block in GUIDE.blocks("toml") if "storage_spaces" in block]
+    (variables,) = [block for block in GUIDE.blocks("sh") if "SPACES_BUCKET" in block]
+    environ = dict(line.partition(" ")[0].split("=", 1) for line in variables.splitlines())
+    chosen = start(shown, tmp_path, **environ).chosen(Capability.STORAGE)
+    assert isinstance(chosen.options, SpacesOptions)
+    assert chosen.options.endpoint_url == "https://fra1.digitaloceanspaces.com"
 
 
 def test_the_mail_of_the_guide_goes_to_the_server_that_the_environment_names(tmp_path: Path) -> None:

@@ -17,8 +17,10 @@ from bharat.cli import cli
 from bharat.cli.base import Runtime, run
 from bharat.contracts.provider import Capability
 from bharat.data.engine import create_engine
-from bharat_local_servers import SmtpSink, open_valkey
+from bharat_local_servers import RadosGateway, SmtpSink, open_valkey
 from bharat_local_servers.pytest_fixtures import required
+from bharat_storage_spaces import SpacesOptions
+from bharat_storage_spaces.client import open_client
 from tests.fixtures.servers import Migrated
 from tests.packaging.distributions import PLUGINS, SAMPLE
 
@@ -113,6 +115,19 @@ def redis_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def bucket() -> Iterator[dict[str, str]]:
+    """The options of a bucket in a real S3."""
+    with required(RadosGateway) as server:
+        options = SpacesOptions(
+            bucket="files", key=server.access_key, secret=server.secret_key, endpoint=server.url, path_style=True
+        )
+        client = open_client(options)
+        client.create_bucket(Bucket=options.bucket)
+        client.close()
+        yield {name: str(getattr(options, name)) for name in ("bucket", "key", "secret", "endpoint")}
+
+
+@pytest.fixture(scope="module")
 def smtp_port() -> Iterator[int]:
     sink = required(SmtpSink)
     with sink as server:
@@ -151,6 +166,11 @@ def test_a_plugin_can_be_enabled_and_removed_without_a_trace(
         installation.toml.write_text(enabled + chosen, encoding="utf-8")
         plugins = installation.runtime().plugins
         assert all(plugins.chosen(each).provider.name == "redis" for each in capabilities)
+    if plugin == "storage_spaces":
+        told = "".join(f'{name} = "{value}"\n' for name, value in request.getfixturevalue("bucket").items())
+        section = f'[storage]\nprovider = "spaces"\n[storage.spaces]\npath_style = true\n{told}'
+        installation.toml.write_text(enabled + section, encoding="utf-8")
+        assert installation.runtime().plugins.chosen(Capability.STORAGE).provider.name == "spaces"
     if plugin == "mail_smtp":
         port = request.getfixturevalue("smtp_port")
         chosen = f'[mail]\nprovider = "smtp"\n[mail.smtp]\nhost = "127.0.0.1"\nport = {port}\ntls = "none"\n'

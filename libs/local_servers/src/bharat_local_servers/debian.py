@@ -1,4 +1,4 @@
-"""Unpack a Debian or Ubuntu package and its missing dependencies into the user's cache, without root."""
+"""Unpack Debian or Ubuntu packages and their missing dependencies into the user's cache, without root."""
 
 import contextlib
 import fcntl
@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bharat_local_servers.errors import ServerUnavailable
@@ -23,8 +23,11 @@ def cache_folder() -> Path:
     return root / "bharat-local-servers"
 
 
-def unpacked(package: str, program: str, *, download: bool = True) -> tuple[Path, dict[str, str]]:
-    """The folder that holds `program` of `package`, and the environment in which its libraries are found.
+def unpacked(
+    package: str, program: str, *, beside: Sequence[str] = (), download: bool = True
+) -> tuple[Path, dict[str, str]]:
+    """The folder that holds `program` of `package`, and the environment in which its libraries are found. The packages
+    `beside` it are unpacked into the same folder.
 
     Raises ServerUnavailable when it is not in the cache and can't be downloaded.
     """
@@ -38,7 +41,7 @@ def unpacked(package: str, program: str, *, download: bool = True) -> tuple[Path
         try:
             with _locked(cache_folder()):
                 if not (target / program).exists():
-                    _fetch(package, program, target)
+                    _fetch([package, *beside], program, target)
         except OSError as error:
             raise ServerUnavailable(f"it can't be unpacked into {target}: {error}") from error
     folders = {str(path.parent) for base in ("lib", "usr/lib") for path in (target / base).glob("*-linux-*/*.so*")}
@@ -64,7 +67,7 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def _fetch(package: str, program: str, target: Path) -> None:
+def _fetch(packages: Sequence[str], program: str, target: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="apt-", dir=target.parent) as name:
         work = Path(name)
         for folder in ("cache/archives/partial", "state/lists/partial", "debs", "root"):
@@ -73,14 +76,14 @@ def _fetch(package: str, program: str, target: Path) -> None:
         options = ["-q", "-o", f"Dir::Cache={work}/cache"]
         if os.geteuid() == 0:
             options += ["-o", "APT::Sandbox::User=root"]  # else apt complains that its own user can't enter our folder
-        problem = _download(options, package, work / "debs")
+        problem = _download(options, packages, work / "debs")
         if problem:
             # No lists on this machine, or ones so old that the files are gone: private ones, fetched anew.
             lists = [f"Dir::State={work}/state", f"Dir::State::lists={work}/state/lists", "Acquire::Languages=none"]
             options += [word for each in lists for word in ("-o", each)]
             updated = _run(["apt-get", *options, "update"], work)
             # Its exit code also tells of clean-up hooks that need root, so the download decides.
-            problem = _download(options, package, work / "debs")
+            problem = _download(options, packages, work / "debs")
             if problem and updated.returncode != 0:
                 problem += f"; apt-get update said: {_last_line(updated)}"
         if problem:
@@ -95,9 +98,9 @@ def _fetch(package: str, program: str, target: Path) -> None:
         (work / "root").rename(target)
 
 
-def _download(options: list[str], package: str, folder: Path) -> str:
-    """Download the package and what it needs that is not installed; returns what went wrong, or ''."""
-    plan = _run(["apt-get", *options, "--simulate", "install", "--no-install-recommends", package], folder)
+def _download(options: list[str], packages: Sequence[str], folder: Path) -> str:
+    """Download the packages and what they need that is not installed; returns what went wrong, or ''."""
+    plan = _run(["apt-get", *options, "--simulate", "install", "--no-install-recommends", *packages], folder)
     # `Inst NAME (VERSION …)` is new; `Inst NAME [OLD] (NEW …)` would only be an upgrade.
     wanted = re.findall(r"^Inst (\S+) \((\S+)", plan.stdout, re.MULTILINE)
     if plan.returncode != 0 or not wanted:

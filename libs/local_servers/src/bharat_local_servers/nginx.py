@@ -1,6 +1,5 @@
 """nginx as a local process, with a configuration that its caller rendered."""
 
-import os
 import re
 import signal
 import socket
@@ -8,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import IO, ClassVar
 
-from bharat_local_servers import processes, spawning
+from bharat_local_servers import ports, processes, spawning
 from bharat_local_servers.errors import ServerFailed
 from bharat_local_servers.nginx_binary import NginxBinary, find_nginx
 from bharat_local_servers.server import LocalServer
@@ -117,7 +116,7 @@ class Nginx(LocalServer):
     def _ready(self) -> bool:
         """Connections are taken, and the socket that takes them is ours."""
         pid = self._pid
-        if pid is None or not _listens(pid, self.port):
+        if pid is None or not ports.listens(pid, self.port):
             return False
         try:
             socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
@@ -129,19 +128,3 @@ class Nginx(LocalServer):
 def _sets(text: str, directive: str) -> bool:
     """Whether the main block sets it. A block's own `error_log` is indented in any sane file, and does no harm here."""
     return re.search(rf"^{directive}\s", text, re.MULTILINE) is not None
-
-
-def _listens(pid: int, port: int) -> bool:
-    """Whether the process holds a listening TCP socket on the port (proc(5), proc_net(5): state 0A is LISTEN)."""
-    inodes: set[str] = set()
-    for table in ("tcp", "tcp6"):
-        path = Path(f"/proc/net/{table}")
-        for line in path.read_text().splitlines()[1:] if path.exists() else ():
-            fields = line.split()
-            if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
-                inodes.add(f"socket:[{fields[9]}]")
-    try:
-        names = os.listdir(f"/proc/{pid}/fd")
-        return any(os.readlink(f"/proc/{pid}/fd/{name}") in inodes for name in names)
-    except OSError:
-        return False

@@ -1,5 +1,6 @@
-"""Loopback ports that stay free while a server is down."""
+"""Loopback ports that stay free while a server is down, and who listens on one."""
 
+import os
 import random
 import socket
 from pathlib import Path
@@ -41,3 +42,19 @@ def free_port() -> int:
         _handed_out.add(port)
         return port
     raise OSError(f"no free port found on 127.0.0.1 between {_LOWEST} and {highest}")
+
+
+def listens(pid: int, port: int) -> bool:
+    """Whether the process holds a listening TCP socket on the port (proc(5), proc_net(5): state 0A is LISTEN)."""
+    inodes: set[str] = set()
+    for table in ("tcp", "tcp6"):
+        path = Path(f"/proc/net/{table}")
+        for line in path.read_text().splitlines()[1:] if path.exists() else ():
+            fields = line.split()
+            if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+                inodes.add(f"socket:[{fields[9]}]")
+    try:
+        names = os.listdir(f"/proc/{pid}/fd")
+        return any(os.readlink(f"/proc/{pid}/fd/{name}") in inodes for name in names)
+    except OSError:
+        return False

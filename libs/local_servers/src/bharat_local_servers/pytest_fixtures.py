@@ -10,8 +10,10 @@ from typing import Any, NoReturn, TypeVar
 
 import pytest
 
+from bharat_local_servers.ceph_binary import CephBinary, find_ceph
 from bharat_local_servers.errors import ServerUnavailable
 from bharat_local_servers.nginx_binary import NginxBinary, find_nginx
+from bharat_local_servers.rados_gateway import RadosGateway
 from bharat_local_servers.valkey import Valkey
 
 T = TypeVar("T")
@@ -71,3 +73,23 @@ def raw(valkey: Valkey) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def nginx_binary() -> NginxBinary:
     return required(find_nginx)
+
+
+@pytest.fixture(scope="session")
+def ceph_binary() -> CephBinary:
+    return required(find_ceph)
+
+
+@pytest.fixture(scope="module")
+def running_gateway(ceph_binary: CephBinary) -> Iterator[RadosGateway]:
+    """One S3 for the tests of a file."""
+    with RadosGateway(binary=ceph_binary) as server:
+        yield server
+
+
+@pytest.fixture
+def gateway(running_gateway: RadosGateway) -> RadosGateway:
+    """An S3 that runs and is this test's alone: it may be stopped, killed and paused. Buckets of tests before may be in it."""
+    running_gateway.resume()
+    running_gateway.start()  # a test before may have stopped it
+    return running_gateway
