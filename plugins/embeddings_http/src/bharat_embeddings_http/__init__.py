@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
 from bharat import hookimpl
-from bharat.contracts.application import Application
-from bharat.contracts.check import Check, Finding
+from bharat.contracts.check import Finding
 from bharat.contracts.platform import Platform
 from bharat.contracts.provider import Provider
 from bharat.contracts.vectors import Embeddings
+
+if TYPE_CHECKING:
+    from bharat_embeddings_http.model import HttpModel
 
 Seconds = Annotated[float, Meta(gt=0)]
 
@@ -22,20 +24,43 @@ Seconds = Annotated[float, Meta(gt=0)]
 class HttpOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Options of the provider `http`. Raises `ValueError` for an address that can't be used."""
 
-    url: Annotated[str, Meta(description="where the API begins, https://api.openai.com/v1; `/embeddings` is added")]
-    model: Annotated[str, Meta(min_length=1, max_length=100, description="the model's name, as the server knows it")]
-    dimension: Annotated[int, Meta(ge=1, le=16_384, description="how many numbers its vectors have")]
+    url: Annotated[
+        str, Meta(description="where the API begins; `/embeddings` is added", examples=["https://api.openai.com/v1"])
+    ]
+    model: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=100,
+            description="the model's name, as the server knows it",
+            examples=["text-embedding-3-small"],
+        ),
+    ]
+    dimension: Annotated[int, Meta(ge=1, le=16_384, description="how many numbers its vectors have", examples=[1536])]
     api_key: Annotated[
-        str | None, Meta(description="sent as a bearer token, if the server asks for one", extra={"secret": True})
+        str | None,
+        Meta(
+            description="sent as a bearer token, if the server asks for one",
+            examples=["sk-..."],
+            extra={"secret": True},
+        ),
     ] = None
     ask_dimension: Annotated[
         bool, Meta(description="ask for vectors of that dimension: for models that can shorten theirs")
     ] = False
     document_prefix: Annotated[
-        str, Meta(max_length=200, description="what such a model wants before texts that are to be found, `passage: `")
+        str,
+        Meta(
+            max_length=200,
+            description="what such a model wants before texts that are to be found",
+            examples=["passage: "],
+        ),
     ] = ""
     query_prefix: Annotated[
-        str, Meta(max_length=200, description="what such a model wants before texts that are looked for, `query: `")
+        str,
+        Meta(
+            max_length=200, description="what such a model wants before texts that are looked for", examples=["query: "]
+        ),
     ] = ""
     threshold: Annotated[
         float, Meta(ge=-1, lt=1, description="the cosine similarity from which on two texts have to do with each other")
@@ -66,12 +91,7 @@ class HttpOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @hookimpl
 def bharat_embeddings() -> Sequence[Provider[Embeddings, Any]]:
     summary = "A sentence model over HTTP: OpenAI, text-embeddings-inference, Ollama, vLLM"
-    return [Provider("http", HttpOptions, _build, shared=True, summary=summary)]
-
-
-@hookimpl
-def bharat_checks() -> Sequence[Check]:
-    return [Check(name="embeddings_http", run=_check)]
+    return [Provider("http", HttpOptions, _build, shared=True, summary=summary, check=_check)]
 
 
 def _build(options: HttpOptions, platform: Platform) -> Embeddings:
@@ -80,7 +100,7 @@ def _build(options: HttpOptions, platform: Platform) -> Embeddings:
     return HttpModel(options)
 
 
-def _check(app: Application) -> Finding:
+def _check(embeddings: HttpModel, platform: Platform) -> Iterable[Finding]:
     from bharat_embeddings_http.health import examine
 
-    return examine(app.embeddings)
+    return [examine(embeddings)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -12,8 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from bharat import hookimpl
-from bharat.contracts.application import Application
-from bharat.contracts.check import Check, Finding
+from bharat.contracts.check import Finding
 from bharat.contracts.platform import Platform
 from bharat.contracts.provider import Provider
 from bharat.contracts.vectors import Vectors
@@ -26,10 +25,10 @@ class QdrantOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     url: Annotated[
         str,
-        Meta(description="the Qdrant server's REST address, https://qdrant.example.com:6333", extra={"env": ("QDRANT_URL",)}),
+        Meta(description="the Qdrant server's REST address", examples=["https://qdrant.example.com:6333"], extra={"env": ("QDRANT_URL",)}),
     ]  # fmt: skip
     api_key: Annotated[
-        str | None, Meta(description="the key that the server asks for", extra={"env": ("QDRANT_API_KEY",), "secret": True})
+        str | None, Meta(description="the key that the server asks for", examples=["a key of the server"], extra={"env": ("QDRANT_API_KEY",), "secret": True})
     ] = None  # fmt: skip
     prefix: Annotated[
         str, Meta(description="what the names of Bharat's collections begin with; each installation on a server needs its own")
@@ -54,7 +53,7 @@ class EmbeddedOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Options of the provider `qdrant_embedded`."""
 
     folder: Annotated[
-        str | None, Meta(description="Folder of the index; a relative one lies in the home folder. Default: <home>/vectors.")
+        str | None, Meta(description="Folder of the index; a relative one lies in the home folder. Default: <home>/vectors.", examples=["/var/lib/bharat/vectors"])
     ] = None  # fmt: skip
 
     def within(self, home: Path) -> Path:
@@ -64,17 +63,12 @@ class EmbeddedOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @hookimpl
 def bharat_vectors() -> Sequence[Provider[Vectors, Any]]:
     return [
-        Provider("qdrant", QdrantOptions, _build_server, shared=True, summary="A vector index on a Qdrant server"),
+        Provider("qdrant", QdrantOptions, _build_server, shared=True, summary="A vector index on a Qdrant server", check=_check),
         Provider(
             "qdrant_embedded", EmbeddedOptions, _build_embedded, shared=False,
-            summary="A vector index in a folder, for one process",
+            summary="A vector index in a folder, for one process", check=_check,
         ),
     ]  # fmt: skip
-
-
-@hookimpl
-def bharat_checks() -> Sequence[Check]:
-    return [Check(name="vector_qdrant", run=_check)]
 
 
 def _build_server(options: QdrantOptions, platform: Platform) -> Vectors:
@@ -89,7 +83,7 @@ def _build_embedded(options: EmbeddedOptions, platform: Platform) -> Vectors:
     return EmbeddedVectors(options.within(platform.home))
 
 
-def _check(app: Application) -> Finding:
+def _check(vectors: Vectors, platform: Platform) -> Iterable[Finding]:
     from bharat_vector_qdrant.health import examine
 
-    return examine(app.vectors)
+    return [examine(vectors)]

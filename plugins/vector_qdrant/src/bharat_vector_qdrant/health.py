@@ -1,4 +1,4 @@
-"""The health check: is the index in Qdrant at all, and does it answer?"""
+"""The check of both providers: does the index answer?"""
 
 from __future__ import annotations
 
@@ -7,13 +7,7 @@ from bharat.contracts.vectors import Vectors, VectorsUnavailable
 
 
 def examine(vectors: Vectors) -> Finding:
-    """What is to be said of the application's index; whether it fits the embedding, the core's check `search` says."""
-    if not type(vectors).__module__.startswith(__package__):
-        return Finding(
-            Status.DEGRADED,
-            "the plugin vector_qdrant is enabled, and the vector index is not in Qdrant",
-            'set vectors.provider to "qdrant" or "qdrant_embedded", or disable the plugin',
-        )
+    """What is to be said of the index; whether it fits the embedding, the core's check `search` says."""
     try:
         vectors.held()
     except VectorsUnavailable as error:
