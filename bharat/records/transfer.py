@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from itertools import chain
@@ -10,6 +9,7 @@ from typing import IO
 
 from bharat.contracts.database import Unit
 from bharat.contracts.route import Needs, Request, Response, Route, Stream
+from bharat.data.scratch import scratch_file
 from bharat.data.turns import give_way
 from bharat.records.collection import Records
 from bharat.records.export import export_selected
@@ -50,7 +50,7 @@ class Transfer:
 
         importer = Importer(self._kit, self._resource.name, request.principal, options)
         # All of it is received before the transaction begins: a slow sender must not keep others from writing.
-        with tempfile.TemporaryFile(prefix="bharat-upload-") as file:
+        with scratch_file() as file:
             for chunk in request.stream():
                 file.write(chunk)
             file.seek(0)

@@ -36,12 +36,26 @@ class Browser:
     def delete(self, url: str) -> Answer:
         return self._send("DELETE", url, None)
 
+    def upload(self, url: str, content: bytes, content_type: str = "application/octet-stream") -> Answer:
+        """Send bytes as they are."""
+        return self._send("POST", url, content, {"Content-Type": content_type})
+
+    def download(self, url: str) -> bytes:
+        """The bytes of an answer that is no JSON."""
+        request = urllib.request.Request(url, headers=self._cookies())
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            content: bytes = answer.read()
+        return content
+
+    def _cookies(self) -> dict[str, str]:
+        return {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+
     def _send(self, method: str, url: str, body: object, more: Mapping[str, str] | None = None) -> Answer:
-        headers = {**(more or {}), "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
-        data = None
+        headers = {**(more or {}), **self._cookies()}
+        data = body if isinstance(body, bytes) else None
         if method != "GET":
             headers |= {"Idempotency-Key": uuid4().hex}
-        if body is not None:
+        if body is not None and data is None:
             data = json.dumps(body).encode()
             headers |= {"Content-Type": "application/json"}
         request = urllib.request.Request(url, data, headers, method=method)

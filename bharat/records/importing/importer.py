@@ -8,7 +8,6 @@ hold up the others. With a key, importing a file again changes nothing: an uncha
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from bharat.accounts.teams import add_team
 from bharat.contracts.database import Unit
 from bharat.contracts.errors import FieldFault, Invalid, TooLarge
 from bharat.contracts.principal import Principal
+from bharat.data.scratch import scratch_file
 from bharat.records.attributes import Attribute
 from bharat.records.collection import Records
 from bharat.records.custom_fields import Definitions
@@ -201,7 +201,8 @@ class Importer:
 
 def _set_aside() -> IO[str]:
     """A file without a name, gone when it is closed: it is read back in the next pass."""
-    return tempfile.TemporaryFile("w+", encoding="utf-8", prefix="bharat-import-")
+    file: IO[str] = scratch_file("w+", encoding="utf-8")
+    return file
 
 
 def _read_back(later: IO[str]) -> Generator[Row]:

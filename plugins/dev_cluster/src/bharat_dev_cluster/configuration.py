@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -30,23 +30,37 @@ class ClusterSettings:
     files: Path
     home: Path
     plugins: Sequence[str]
+    more: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """Further sections by name, each in the place of the one that is written here otherwise."""
 
     def toml(self) -> str:
         """The file's text."""
-        redis = "session_redis" in self.plugins
-        sections = [
-            _lines(mode="cluster", plugins=list(self.plugins), home=str(self.home), secret_key=self.secret_key),
-            "[server]\n# The edge: what it says of callers is believed.\n"
-            + _lines(public_url=self.public_url, trusted_proxies=["127.0.0.1/32"]),
-            "[database]\n# The application's role, which owns no table.\n" + _lines(url=self.database_url),
-            "[storage]\n" + _lines(provider="shared_folder"),
-            "[storage.shared_folder]\n" + _lines(root=str(self.files)),
-            "[sessions]\n" + _lines(provider="redis" if redis else "database"),
-            *(["[sessions.redis]\n" + _lines(url=self.redis_url)] if redis else []),
-            "[cache]\n" + _lines(provider="off"),
-            "[mail]\n" + _lines(provider="console"),
+        sections = {**self._sections(), **self.more}
+        written = [
+            f"[{name}]\n{_REMARKS.get(name, '')}{_lines(**values)}" for name, values in sections.items() if values
         ]
-        return "# Written by `bharat cluster up`, anew at each start.\n\n" + "\n".join(sections)
+        top = _lines(mode="cluster", plugins=list(self.plugins), home=str(self.home), secret_key=self.secret_key)
+        return "# Written by `bharat cluster up`, anew at each start.\n\n" + "\n".join([top, *written])
+
+    def _sections(self) -> dict[str, Mapping[str, object]]:
+        redis = "session_redis" in self.plugins
+        shared = "storage" not in self.more
+        return {
+            "server": {"public_url": self.public_url, "trusted_proxies": ["127.0.0.1/32"]},
+            "database": {"url": self.database_url},
+            "storage": {"provider": "shared_folder"},
+            "storage.shared_folder": {"root": str(self.files)} if shared else {},
+            "sessions": {"provider": "redis" if redis else "database"},
+            "sessions.redis": {"url": self.redis_url} if redis else {},
+            "cache": {"provider": "off"},
+            "mail": {"provider": "console"},
+        }
+
+
+_REMARKS = {
+    "server": "# The edge: what it says of callers is believed.\n",
+    "database": "# The application's role, which owns no table.\n",
+}
 
 
 def write_private(path: Path, text: str) -> None:

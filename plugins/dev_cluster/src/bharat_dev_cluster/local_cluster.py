@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import string
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +28,8 @@ class LocalCluster:
     `app_servers` are named `a`, `b`, …; `port` is nginx's. `plugins` are enabled in this order: by default those of `crm`
     and `session_redis` that are installed. What a cluster began with it keeps: a later one on the same folder reads its
     number of servers, port, plugins and secret from `cluster.json`. With `die_with_parent` all processes end when this one
-    does; without it they go on, and a later `LocalCluster` on the folder takes them over with `adopt()`.
+    does; without it they go on, and a later `LocalCluster` on the folder takes them over with `adopt()`. `more` is given Redis' URL and
+    returns further sections of the configuration, for stores of one's own.
 
     Raises `BharatError` when a part is missing on this machine or does not start; the message says which and what to do.
     """
@@ -42,6 +43,7 @@ class LocalCluster:
         plugins: Sequence[str] | None = None,
         die_with_parent: bool = True,
         durable: bool = False,
+        more: Callable[[str], Mapping[str, Mapping[str, object]]] = lambda redis_url: {},
     ) -> None:
         self._is_scratch = folder is None
         self.folder = Path(tempfile.mkdtemp(prefix="bharat-cluster-")) if folder is None else folder.absolute()
@@ -53,6 +55,7 @@ class LocalCluster:
         self.port = record.port
         self.plugins = record.plugins
         self.config = self.folder / "bharat.toml"
+        self._more = more
         self._edge = self.folder / "nginx.conf"
         with _told():
             try:
@@ -174,6 +177,7 @@ class LocalCluster:
             files=files,
             home=self._commands(),
             plugins=self.plugins,
+            more=self._more(self.valkey.url),
         )
         write_private(self.config, settings.toml())
         write_private(self._edge, nginx_configuration(self.port, [f"127.0.0.1:{node.port}" for node in self.nodes]))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bharat_storage_spaces.options import SpacesOptions
 
 _WANTS_MD5 = ("DeleteObjects", "PutBucketLifecycleConfiguration")
-"""S3 demands a checksum of these. boto3 sends CRC-32 alone, and servers older than that demand Content-MD5 (boto/boto3#4392)."""
+"""S3 demands a checksum of these. boto3 sends CRC-32 alone, and servers older than that demand Content-MD5 (s3fs-fuse/s3fs-fuse#2639)."""
 
 
 def open_client(options: SpacesOptions, *, signed: bool = True) -> S3Client:

@@ -51,7 +51,7 @@ class SpacesOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     bucket: Annotated[
         BucketName,
         Meta(
-            description="the bucket, which must exist, not be public, and be Bharat's alone below `prefix`",
+            description="the bucket, which must exist, not be public, and be Bharat's alone below the prefix",
             examples=["acme-crm"],
             extra={"env": ("SPACES_BUCKET",)},
         ),
@@ -114,7 +114,7 @@ class SpacesOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     private_acl: Annotated[
         bool,
         Meta(
-            description="ask for the ACL `private` with each object; false where the bucket takes no ACLs "
+            description="ask for a private ACL with each object; false where the bucket takes no ACLs "
             "(BucketOwnerEnforced), and then it must be private itself"
         ),
     ] = True
@@ -142,7 +142,7 @@ class SpacesOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     ] = 2
     patience: Annotated[
         Seconds,
-        Meta(description="seconds for which a server that says `later` (503 SlowDown, 500) is asked again"),
+        Meta(description="seconds for which a server that is busy (503 SlowDown, 500) is asked again"),
     ] = 20.0
 
     def __post_init__(self) -> None:
