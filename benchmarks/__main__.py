@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import api, growth, startup
-from benchmarks.report import Goal, machine, verdict
+from benchmarks.report import QDRANT, RIVALS, Goal, machine, verdict
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -16,15 +16,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="Measure Bharat beside named rivals that do the same work."
     )
-    parser.add_argument("what", nargs="?", choices=("api", "growth", "startup", "all"), default="api")
+    parser.add_argument("what", nargs="?", choices=("api", "growth", "startup", "vectors", "all"), default="api")
     parser.add_argument("--rows", type=int, help="contacts in the table: 100000 for api, 1000000 for growth")
+    parser.add_argument("--points", type=int, default=100_000, help="points in the vector index (%(default)s)")
     parser.add_argument("--requests", type=int, default=100, help="requests a round (%(default)s)")
     parser.add_argument("--rounds", type=int, default=15, help="rounds, of which medians are taken (%(default)s)")
     parser.add_argument("--database", choices=("sqlite", "postgresql", "both"), default="both")
     options = parser.parse_args(arguments)
     databases = ("sqlite", "postgresql") if options.database == "both" else (options.database,)
     goals: list[Goal] = []
-    machine()
+    machine(QDRANT if options.what == "vectors" else RIVALS)
     with tempfile.TemporaryDirectory(prefix="bharat-bench-") as name:
         folder = Path(name)
         if options.what in ("api", "all"):
@@ -37,6 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
             )
         if options.what in ("startup", "all"):
             startup.run(min(options.rounds, 5), _made(folder / "startup"))
+        if options.what in ("vectors", "all"):
+            from benchmarks import vectors  # the client takes 0.8 s and 88 MB, which is nothing to the others
+
+            goals += vectors.run(options.points)
     return verdict(goals)
 
 

@@ -27,12 +27,12 @@ def start(text: str, folder: Path, **environ: str) -> Plugins:
 
 
 def test_the_cluster_of_the_guide_is_accepted(tmp_path: Path) -> None:
-    shown, _ = GUIDE.blocks("toml")
+    shown, *_ = GUIDE.blocks("toml")
     start(shown, tmp_path)
 
 
 def test_each_address_of_redis_reaches_what_it_is_for(tmp_path: Path) -> None:
-    _, shown = GUIDE.blocks("toml")
+    _, shown, *_ = GUIDE.blocks("toml")
     plugins = start(shown, tmp_path, REDIS_URL="redis://state", REDIS_CACHE_URL="redis://cache")
     chosen = {
         each: cast(RedisSettings, plugins.chosen(Capability(each)).options).url
@@ -43,7 +43,16 @@ def test_each_address_of_redis_reaches_what_it_is_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("section", ["cache", "mail"])
 def test_every_provider_that_it_chooses_is_needed(section: str, tmp_path: Path) -> None:
-    shown, _ = GUIDE.blocks("toml")
+    shown, *_ = GUIDE.blocks("toml")
     before, _, after = shown.partition(f"[{section}]\n")
     with pytest.raises(ConfigError, match=section):
         start(before + after.partition("\n")[2], tmp_path)
+
+
+def test_both_ways_to_qdrant_are_accepted(tmp_path: Path) -> None:
+    *_, embedded, server = GUIDE.blocks("toml")
+    for number, (shown, name) in enumerate(((embedded, "qdrant_embedded"), (server, "qdrant"))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        plugins = start(shown, folder, BHARAT_MODE="single", QDRANT_URL="https://qdrant.example.com:6333")
+        assert plugins.chosen(Capability.VECTORS).provider.name == name
