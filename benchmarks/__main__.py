@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import api, growth, redis_stores, startup, storage
-from benchmarks.report import Goal, machine, verdict
+from benchmarks.report import QDRANT, RIVALS, Goal, machine, verdict
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -17,9 +17,10 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m benchmarks", description="Measure Bharat beside named rivals that do the same work."
     )
     parser.add_argument(
-        "what", nargs="?", choices=("api", "growth", "startup", "redis", "storage", "all"), default="api"
+        "what", nargs="?", choices=("api", "growth", "startup", "redis", "storage", "vectors", "all"), default="api"
     )
     parser.add_argument("--rows", type=int, help="contacts in the table: 100000 for api, 1000000 for growth")
+    parser.add_argument("--points", type=int, default=100_000, help="points in the vector index (%(default)s)")
     parser.add_argument("--requests", type=int, default=100, help="requests a round (%(default)s)")
     parser.add_argument("--rounds", type=int, help="rounds, of which medians are taken: 15, and 150 for redis")
     parser.add_argument("--database", choices=("sqlite", "postgresql", "both"), default="both")
@@ -27,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     databases = ("sqlite", "postgresql") if options.database == "both" else (options.database,)
     rounds = options.rounds or 15
     goals: list[Goal] = []
-    machine()
+    machine(QDRANT if options.what == "vectors" else RIVALS)
     with tempfile.TemporaryDirectory(prefix="bharat-bench-") as name:
         folder = Path(name)
         if options.what in ("api", "all"):
@@ -40,6 +41,10 @@ def main(arguments: list[str] | None = None) -> int:
             startup.run(min(rounds, 5), _made(folder / "startup"))
         if options.what in ("redis", "all"):
             goals += redis_stores.run(options.requests, options.rounds or 150, _made(folder / "redis"))
+        if options.what in ("vectors", "all"):
+            from benchmarks import vectors  # the client takes 0.8 s and 88 MB, which is nothing to the others
+
+            goals += vectors.run(options.points)
     if options.what in ("storage", "all"):
         goals += storage.run(500 * 1024 * 1024, min(rounds, 5))
     return verdict(goals)

@@ -43,12 +43,15 @@ def table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
         say(row(line))
 
 
-def machine() -> None:
+RIVALS = (
+    "falcon", "gunicorn", "gevent", "sqlalchemy", "psycopg", "msgspec", "fastapi", "pydantic", "uvicorn", "aiosqlite",
+    "django", "djangorestframework", "redis",
+)  # fmt: skip
+QDRANT = ("qdrant-client", "qdrant-edge-py", "httpx", "pydantic")
+
+
+def machine(names: Sequence[str] = RIVALS) -> None:
     """On what this runs, and the versions that were compared."""
-    names = (
-        "falcon", "gunicorn", "gevent", "sqlalchemy", "psycopg", "msgspec", "fastapi", "pydantic", "uvicorn", "aiosqlite",
-        "django", "djangorestframework", "redis",
-    )  # fmt: skip
     say(f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     say(", ".join(f"{name} {found}" for name in names if (found := _version(name)) is not None))
 

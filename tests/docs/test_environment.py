@@ -64,3 +64,12 @@ def test_every_provider_that_it_chooses_is_needed(section: str, tmp_path: Path) 
     before, _, after = shown.partition(f"[{section}]\n")
     with pytest.raises(ConfigError, match=section):
         start(before + after.partition("\n")[2], tmp_path)
+
+
+def test_both_ways_to_qdrant_are_accepted(tmp_path: Path) -> None:
+    *_, embedded, server = GUIDE.blocks("toml")
+    for number, (shown, name) in enumerate(((embedded, "qdrant_embedded"), (server, "qdrant"))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        plugins = start(shown, folder, BHARAT_MODE="single", QDRANT_URL="https://qdrant.example.com:6333")
+        assert plugins.chosen(Capability.VECTORS).provider.name == name

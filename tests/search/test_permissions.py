@@ -159,7 +159,7 @@ def test_organisations_do_not_find_each_other_s(staff: Staff) -> None:
         (("search:read",), set()),
         (("search:read", "contacts:write"), set()),
     ],
-    ids=str,
+    ids=lambda value: "-".join(sorted(value)) or "nothing",
 )
 def test_a_key_finds_the_types_it_may_read(staff: Staff, scopes: tuple[str, ...], found: set[str]) -> None:
     desk = staff.desk

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import secrets
 import shutil
@@ -36,6 +37,8 @@ from bharat.contracts.vectors import (
     check_vector,
 )
 from bharat_vector_qdrant.payload import INDEXED, KEYS, ORGANISATION, RECORD, TYPE, payload_of, place_of, point_id
+
+log = logging.getLogger(__name__)
 
 _BATCH = 500
 _FLUSH_AFTER = 5000
@@ -197,8 +200,12 @@ class EmbeddedVectors:
     def _close_shard(self) -> None:
         shard, self._shard, self._embedding = self._shard, None, None
         if shard is not None:
-            shard.flush()
-            shard.close()
+            try:
+                shard.flush()
+                shard.close()
+            except Exception:
+                # What was written is in its log, from which the next one reads it.
+                log.exception("closing the vector index in %s failed", self._folder)
 
 
 def _configuration(embedding: Embedding) -> edge.EdgeConfig:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from bharat.contracts.vectors import Place, Point
 
@@ -12,12 +13,13 @@ ORGANISATION, TYPE, RECORD, KEYS = "organisation", "type", "record", "keys"
 INDEXED = (ORGANISATION, TYPE, KEYS)
 """What queries filter by."""
 
-_SPACE = UUID("5d1c0e1b-6a0f-5f6e-9d8b-3f3a5d0c7b11")
-
 
 def point_id(place: Place | Point) -> str:
     """One id for organisation, type and record together: Qdrant knows a point by its id alone."""
-    return str(uuid5(_SPACE, f"{place.organisation_id.hex}{place.id.hex}{place.type}"))
+    told = place.organisation_id.bytes + place.id.bytes + place.type.encode()
+    # In the form of a UUID, which is what Qdrant takes; `uuid5` takes eight times as long, and this is done for every point.
+    digits = blake2b(told, digest_size=16).hexdigest()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def payload_of(point: Point) -> dict[str, Any]:
