@@ -331,7 +331,8 @@ class VectorsSuite(Suite):
         cut = needs_cut_off(cut_off)
         vectors.upsert(EMBEDDING, [_point(acme, 0)])
         cut()
-        calls = [*_calls(vectors, EMBEDDING, acme), vectors.held, lambda: vectors.recreate(EMBEDDING)]
+        calls = _calls(vectors, EMBEDDING, acme)
+        calls += [vectors.held, lambda: vectors.recreate(EMBEDDING)]
         for call in calls:
             with pytest.raises(VectorsUnavailable):
                 call()

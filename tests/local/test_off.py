@@ -9,7 +9,7 @@ import pytest
 
 from bharat.contracts.cache import Cache
 from bharat.contracts.realtime import Realtime
-from bharat.contracts.vectors import Embeddings, Point, Vectors
+from bharat.contracts.vectors import Embedding, Embeddings, Place, Point, Scope, Vectors
 from bharat.local.off import NoCache, NoEmbeddings, NoRealtime, NoVectors
 
 HOUR = timedelta(hours=1)
@@ -25,11 +25,13 @@ def test_pushes_go_nowhere() -> None:
 
 def test_vectors_are_not_kept() -> None:
     vectors: Vectors = NoVectors()
-    organisation, record = uuid4(), uuid4()
-    assert vectors.enabled is False
-    vectors.upsert([Point(organisation, "deals", record, [1.0])])
-    assert list(vectors.query(organisation, [1.0], types=["deals"], limit=5)) == []
-    vectors.delete(organisation, "deals", [record])
+    embedding, organisation, record = Embedding("any", 1), uuid4(), uuid4()
+    assert (vectors.enabled, vectors.held()) == (False, None)
+    vectors.recreate(embedding)
+    vectors.upsert(embedding, [Point(organisation, "deal", record, [1.0])])
+    assert list(vectors.query(embedding, organisation, [1.0], scopes=[Scope("deal")], limit=5)) == []
+    assert vectors.scan(embedding, organisation) == ((), None)
+    vectors.delete(embedding, [Place(organisation, "deal", record)])
     vectors.close()
 
 
@@ -38,6 +40,7 @@ def test_embedding_without_a_model_is_an_error() -> None:
     assert (embeddings.enabled, embeddings.name, embeddings.dimension) == (False, "off", 0)
     with pytest.raises(RuntimeError, match="no embeddings provider"):
         embeddings.embed(["text"])
+    embeddings.close()
 
 
 def test_a_cache_that_is_off_always_misses() -> None:

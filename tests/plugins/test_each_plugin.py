@@ -148,8 +148,8 @@ def test_a_plugin_can_be_enabled_and_removed_without_a_trace(
         installation.toml.write_text(enabled + chosen, encoding="utf-8")
         plugins = installation.runtime().plugins
         assert all(plugins.chosen(each).provider.name == "redis" for each in capabilities)
-    if chosen := CHOSEN.get(plugin):
-        installation.toml.write_text(enabled + chosen, encoding="utf-8")
+    if plugin in CHOSEN:
+        installation.toml.write_text(enabled + CHOSEN[plugin], encoding="utf-8")
     installation.bharat("migrate")
     with_it = installation.boot()
     assert with_it != before

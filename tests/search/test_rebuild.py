@@ -19,6 +19,7 @@ from bharat.contracts.errors import BharatError
 from bharat.contracts.vectors import Embedding, EmbeddingMismatch, IndexMissing, Place, Point, embedding_of
 from bharat.search import rebuild as rebuilding
 from bharat.search.rebuild import Rebuild
+from bharat.search.state import known_index
 from bharat.testing.suite import eventually
 from tests.fixtures.application import Caller
 from tests.fixtures.qdrant import QdrantFacade
@@ -201,6 +202,7 @@ import os, signal, sys
 from bharat.app import build, load_plugins
 from bharat.config import load
 from bharat.search.rebuild import Rebuild
+from bharat.search.state import known_index
 
 after = int(sys.argv[1])
 
@@ -258,7 +260,7 @@ def test_the_mutant_that_forgets_its_place_is_caught(
     desk: Desk, with_qdrant: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Removes `begin_run` from the condition in `bharat.search.rebuild.Rebuild.all`: each is a run of its own."""
-    known = rebuilding.known_index
+    known = known_index
 
     def finished(database: Any) -> Any:
         from dataclasses import replace

@@ -18,6 +18,7 @@ from bharat.search import indexer, upkeep
 from bharat.search.indexer import Indexer
 from bharat.search.tables import search_index, search_positions
 from bharat.testing.suite import eventually
+from bharat.work.followers import published_since
 from bharat.work.relay import Relay
 from bharat.work.tables import events, jobs
 from tests.fixtures.application import OpenSite
@@ -243,7 +244,7 @@ def an_event_published_while_the_job_ends_is_followed(desk: Desk, monkeypatch: p
     """The event comes after the job has read the last page, and before it is finished."""
     desk.contact("Vicki Laflamme")
     desk.work()
-    read, made = upkeep.published_since, threading.Event()
+    read, made = published_since, threading.Event()
 
     def then_one_more(*arguments: Any) -> Any:
         page = read(*arguments)
