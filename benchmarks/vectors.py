@@ -133,7 +133,7 @@ def run(points: int) -> list[Goal]:
                 Point(organisation, "contact" if number % 2 else "company", uuid4(), vectors[number % DISTINCT], (owners[number % 20],))
                 for number in range(CHUNK)
             ]  # fmt: skip
-            acts = [(upserts[0], lambda chunk=chunk: ours.upsert(EMBEDDING, chunk)), (upserts[1], lambda chunk=chunk: bare.upsert(chunk))]  # type: ignore[misc]  # fmt: skip
+            acts = [(upserts[0], lambda chunk=chunk: ours.upsert(EMBEDDING, chunk)), (upserts[1], lambda chunk=chunk: bare.upsert(chunk))]  # fmt: skip
             for times, act in acts if turn % 2 else reversed(acts):
                 times.measure(act)
         for number in range(20):
@@ -141,8 +141,8 @@ def run(points: int) -> list[Goal]:
         for turn in range(QUERIES // TURN):
             numbers = range(turn * TURN, (turn + 1) * TURN)
             both = [
-                (queries[0], lambda numbers=numbers: [ask_ours(number) for number in numbers]),  # type: ignore[misc]
-                (queries[1], lambda numbers=numbers: [ask_bare(number) for number in numbers]),  # type: ignore[misc]
+                (queries[0], lambda numbers=numbers: [ask_ours(number) for number in numbers]),
+                (queries[1], lambda numbers=numbers: [ask_bare(number) for number in numbers]),
             ]
             for times, act in both if turn % 2 else reversed(both):
                 times.measure(act)

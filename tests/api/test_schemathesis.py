@@ -75,6 +75,7 @@ EXCLUSIONS = (
     Exclusion(ACCEPTED, "a cursor is signed: one that is made up is never valid", _only("cursor")),
     Exclusion(ACCEPTED, "a sort names a field once, which a pattern can't say", _only("sort", "cursor")),
     Exclusion(ACCEPTED, "what counts as space differs between dialects of regular expressions", _only("q", "cursor", "sort")),
+    Exclusion(ACCEPTED, "the names of record types are no part of the schema", _only("types", "q")),
     Exclusion(ACCEPTED, "a comma separates the values of a list, whatever their own pattern says", _only(".in", "cursor", "sort", "q")),
     Exclusion(
         ACCEPTED, "U+0000 is refused in every query string, whatever the parameter",

@@ -42,6 +42,7 @@ def test_embedding_without_a_model_is_an_error() -> None:
     assert (embeddings.enabled, embeddings.name, embeddings.dimension) == (False, "off", 0)
     with pytest.raises(RuntimeError, match="no embeddings provider"):
         embeddings.embed(["text"])
+    embeddings.close()
 
 
 def test_a_cache_that_is_off_always_misses() -> None:

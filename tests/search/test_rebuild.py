@@ -202,6 +202,7 @@ import os, signal, sys
 from bharat.app import build, load_plugins
 from bharat.config import load
 from bharat.search.rebuild import Rebuild
+from bharat.search.state import known_index
 
 after = int(sys.argv[1])
 
