@@ -49,9 +49,9 @@ def test_an_entry_point_may_name_an_object(distributions: Distributions, load_pl
 
 
 def test_a_plugin_that_is_not_installed_is_refused_with_what_to_do(refusal: Refusal) -> None:
-    assert refusal("storage_spaces") == (
-        "plugin 'storage_spaces' is enabled and not installed; install the distribution that provides it, "
-        "or disable it with `bharat plugins disable storage_spaces`"
+    assert refusal("telephone_book") == (
+        "plugin 'telephone_book' is enabled and not installed; install the distribution that provides it, "
+        "or disable it with `bharat plugins disable telephone_book`"
     )
 
 
