@@ -16,6 +16,7 @@ class TestNewPlugin(EmbeddingsSuite):
 
 
 def test_another_dimension_is_another_embedding() -> None:
-    small, large = (NewPluginEmbeddings(NewPluginOptions(dimension=size)) for size in (64, 128))
+    small = NewPluginEmbeddings(NewPluginOptions(dimension=64))
+    large = NewPluginEmbeddings(NewPluginOptions(dimension=128))
     assert small.name != large.name
     assert [len(vector) for vector in large.embed(["Asha"])] == [128]
