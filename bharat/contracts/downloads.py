@@ -13,7 +13,7 @@ from bharat.contracts.storage import RangeNotSatisfiable as NoSuchRange
 RANGE = Parameter(
     name="Range",
     location="header",
-    schema={"type": "string"},
+    schema={"type": "string", "pattern": "^bytes=[0-9]{1,9}-([0-9]{1,9})?$"},
     description="One byte range, `bytes=0-499` or `bytes=500-` (RFC 9110, 14.2); another form gets the whole file.",
 )
 

@@ -175,6 +175,8 @@ def _responses(route: Route, schemas: Mapping[int, Any]) -> dict[str, Any]:
     elif isinstance(route.returns, Stream):
         content = {media: {"schema": {"type": "string", "format": "binary"}} for media in route.returns.content_types}
         success = {str(route.status): {"description": phrase(route.status), "content": content}}
+        if any(parameter.name == "Range" for parameter in route.parameters):
+            success["206"] = {"description": phrase(206), "content": content}
     else:
         content = {JSON: {"schema": schemas[id(route.returns)]}}
         success = {str(route.status): {"description": phrase(route.status), "content": content}}
