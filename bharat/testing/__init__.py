@@ -9,6 +9,7 @@ import pytest
 # Before any of them is imported: only then does a failing `assert` in a suite show its values in the author's own run.
 pytest.register_assert_rewrite(
     "bharat.testing.suite",
+    "bharat.testing.presigned",
     "bharat.testing.storage",
     "bharat.testing.sessions",
     "bharat.testing.locks",

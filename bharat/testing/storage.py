@@ -5,11 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import tracemalloc
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
@@ -20,115 +16,13 @@ from bharat.contracts.storage import (
     ChecksumMismatch,
     FileMissing,
     InvalidKey,
-    ListedFile,
-    PresignedPut,
     RangeNotSatisfiable,
     Storage,
     StorageUnavailable,
-    StoredFile,
-    UploadMissing,
-    UploadTooLarge,
 )
-from bharat.testing.suite import CutOff, LetPass, Suite, needs_cut_off, not_given, together
-
-KIBI = 1024
-MEBI = 1024 * KIBI
-Fetch = Callable[..., "Answer"]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back from a presigned URL. Header names are in lower case."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str]
-
-
-def fetch_over_http(
-    url: str, method: str = "GET", body: bytes | None = None, headers: Mapping[str, str] | None = None
-) -> Answer:
-    """Call a presigned URL as a browser would; an error status is an answer, not an exception."""
-    request = urllib.request.Request(url, data=body, method=method, headers=dict(headers or {}))  # noqa: S310
-    try:
-        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
-            return Answer(answer.status, answer.read(), {k.lower(): v for k, v in answer.headers.items()})
-    except urllib.error.HTTPError as error:
-        with error:
-            return Answer(error.code, error.read(), {k.lower(): v for k, v in error.headers.items()})
-
-
-class ClientGone(Exception):
-    """Raised by the chunks of an upload whose client went away."""
-
-
-class StuckUpload:
-    """An upload that has sent part of its bytes and waits: what a reader sees meanwhile is what a killed process leaves."""
-
-    def __init__(self, storage: Storage, key: str, first: bytes) -> None:
-        self._go_on = threading.Event()
-        self._waiting = threading.Event()
-        self._rest: list[bytes | Exception] = [ClientGone()]
-        self.stored: StoredFile | None = None
-        self.error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, args=(storage, key, first), daemon=True)
-        self._thread.start()
-        if not self._waiting.wait(60):
-            pytest.fail("the upload read no chunk within 60 s")
-
-    def finish(self, rest: bytes | Exception) -> None:
-        """Send the rest, or fail with it, and wait until `put` has returned."""
-        self._rest[:] = [rest]
-        self._go_on.set()
-        self._thread.join(60)
-        if self._thread.is_alive():
-            pytest.fail("the upload did not end within 60 s of its last chunk")
-
-    def _chunks(self, first: bytes) -> Iterator[bytes]:
-        for start in range(0, len(first), CHUNK_SIZE):
-            yield first[start : start + CHUNK_SIZE]
-        self._waiting.set()
-        self._go_on.wait()
-        rest = self._rest[0]
-        if isinstance(rest, Exception):
-            raise rest
-        yield rest
-
-    def _run(self, storage: Storage, key: str, first: bytes) -> None:
-        try:
-            self.stored = storage.put(key, self._chunks(first))
-        except BaseException as error:
-            self.error = error
-        finally:
-            self._waiting.set()
-
-
-@contextmanager
-def stuck_upload(storage: Storage, key: str, first: bytes) -> Iterator[StuckUpload]:
-    """An upload under way; one that the test does not finish fails at the end of the block."""
-    upload = StuckUpload(storage, key, first)
-    try:
-        yield upload
-    finally:
-        upload.finish(ClientGone())
-
-
-def read(storage: Storage, key: str, *, start: int = 0, end: int | None = None) -> bytes:
-    return b"".join(storage.open(key, start=start, end=end).chunks)
-
-
-def keys(files: Iterable[ListedFile]) -> list[str]:
-    return [file.key for file in files]
-
-
-def sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def interrupted(first: bytes) -> Iterator[bytes]:
-    yield first
-    raise ClientGone
-
+from bharat.testing.files import MEBI, ClientGone, interrupted, keys, read, sha256, stuck_upload
+from bharat.testing.presigned import PresignedPromises
+from bharat.testing.suite import CutOff, LetPass, needs_cut_off, together
 
 REFUSED_KEYS = [
     pytest.param(key, id=name)
@@ -191,7 +85,7 @@ FILENAMES = [
 ]
 
 
-class StorageSuite(Suite):
+class StorageSuite(PresignedPromises):
     """Everything that `bharat.contracts.storage` promises. Override `storage`; with `features.presign` also `fetch` when the
     URLs aren't served over HTTP in the test; `cut_off` for a backend that can go away.
 
@@ -204,14 +98,6 @@ class StorageSuite(Suite):
     part: ClassVar[int] = 12 * MEBI
     turns: ClassVar[int] = 50
     leaves_uploads: ClassVar[bool] = True
-
-    @pytest.fixture
-    def storage(self) -> Storage:
-        raise not_given("storage", "StorageSuite")
-
-    @pytest.fixture
-    def fetch(self) -> Fetch:
-        return fetch_over_http
 
     # What is put is what is read.
 
@@ -592,158 +478,6 @@ class StorageSuite(Suite):
         else:
             with pytest.raises(FileMissing):
                 storage.stat("late")
-
-    # Presigned URLs.
-
-    @pytest.fixture
-    def presigning(self, storage: Storage) -> Storage:
-        if not storage.features.presign:
-            pytest.skip("this backend does not presign (features.presign)")
-        return storage
-
-    def test_a_presigned_url_gives_the_file(self, presigning: Storage, fetch: Fetch) -> None:
-        content = bytes(range(256)) * 1000
-        presigning.put("a/b.bin", [content])
-        answer = fetch(presigning.presign_get("a/b.bin", expires=timedelta(minutes=1)))
-        assert (answer.status, answer.body) == (200, content)
-        assert answer.headers["content-disposition"].startswith("attachment")
-
-    def test_a_presigned_url_names_the_file(self, presigning: Storage, fetch: Fetch) -> None:
-        presigning.put("a", [b"x"])
-        answer = fetch(presigning.presign_get("a", expires=timedelta(minutes=1), filename="the report.pdf"))
-        assert answer.status == 200
-        assert "attachment" in answer.headers["content-disposition"]
-        assert "report.pdf" in answer.headers["content-disposition"]
-
-    def test_a_presigned_url_gives_no_other_file(self, presigning: Storage, fetch: Fetch) -> None:
-        presigning.put("mine", [b"mine"])
-        presigning.put("yours", [b"yours"])
-        url = presigning.presign_get("mine", expires=timedelta(minutes=1))
-        answer = fetch(url.replace("/mine?", "/yours?"))
-        assert answer.status in (400, 401, 403)
-        assert answer.body != b"yours"
-
-    def test_a_presigned_url_does_not_write(self, presigning: Storage, fetch: Fetch) -> None:
-        presigning.put("a", [b"old"])
-        answer = fetch(presigning.presign_get("a", expires=timedelta(minutes=1)), "PUT", b"new")
-        assert answer.status >= 400
-        assert read(presigning, "a") == b"old"
-
-    def test_a_presigned_url_expires(self, presigning: Storage, fetch: Fetch, let_pass: LetPass) -> None:
-        presigning.put("a", [b"x"])
-        url = presigning.presign_get("a", expires=2 * self.moment)
-        assert fetch(url).status == 200
-        let_pass(2 * self.moment)
-        self.eventually(lambda: fetch(url).status in (400, 401, 403), "a presigned URL stops to work")
-
-    def test_a_presigned_url_may_show_a_picture(self, presigning: Storage, fetch: Fetch) -> None:
-        presigning.put("a", [b"picture"], content_type="text/html")
-        answer = fetch(presigning.presign_get("a", expires=timedelta(minutes=1), inline_type="image/png"))
-        assert (answer.status, answer.headers["content-type"]) == (200, "image/png")
-        assert not answer.headers.get("content-disposition", "inline").startswith("attachment")
-
-    @pytest.mark.parametrize("content_type", ["text/html", "image/svg+xml", "", "image/png; charset=x"])
-    def test_what_may_run_scripts_is_never_shown(self, presigning: Storage, content_type: str) -> None:
-        presigning.put("a", [b"<script>"], content_type=content_type or "text/html")
-        with pytest.raises(ValueError):
-            presigning.presign_get("a", expires=timedelta(minutes=1), inline_type=content_type)
-
-    def _uploaded(self, presigning: Storage, fetch: Fetch, body: bytes, *, max_size: int = 100) -> str:
-        put = self._presigned(presigning, max_size=max_size)
-        assert fetch(put.url, put.method, body, put.headers).status in (200, 201, 204)
-        return put.upload
-
-    def _presigned(self, presigning: Storage, *, max_size: int = 100) -> PresignedPut:
-        return presigning.presign_put(expires=timedelta(minutes=1), content_type="text/csv", max_size=max_size)
-
-    def test_a_completed_upload_is_stored_as_by_put(self, presigning: Storage, fetch: Fetch) -> None:
-        upload = self._uploaded(presigning, fetch, b"a,b")
-        stored = presigning.complete(
-            upload, "a/b.csv", max_size=100, content_type="text/csv", filename="ü.csv", sha256=sha256(b"a,b")
-        )
-        assert read(presigning, "a/b.csv") == b"a,b"
-        assert (stored.key, stored.size, stored.sha256) == ("a/b.csv", 3, sha256(b"a,b"))
-        file = presigning.stat("a/b.csv")
-        assert (file.content_type, file.filename, file.size, file.sha256) == ("text/csv", "ü.csv", 3, sha256(b"a,b"))
-
-    def test_nothing_shows_of_an_upload_before_it_is_completed(self, presigning: Storage, fetch: Fetch) -> None:
-        upload = self._uploaded(presigning, fetch, b"a,b")
-        assert keys(presigning.list()) == []
-        presigning.complete(upload, "up", max_size=100)
-        assert keys(presigning.list()) == ["up"]
-
-    def test_a_completed_upload_replaces_what_was_there(self, presigning: Storage, fetch: Fetch) -> None:
-        presigning.put("up", [b"old"])
-        presigning.complete(self._uploaded(presigning, fetch, b"new"), "up", max_size=100)
-        assert read(presigning, "up") == b"new"
-
-    def test_an_upload_is_completed_once(self, presigning: Storage, fetch: Fetch) -> None:
-        upload = self._uploaded(presigning, fetch, b"a,b")
-        presigning.complete(upload, "up", max_size=100)
-        with pytest.raises(UploadMissing):
-            presigning.complete(upload, "up", max_size=100)
-        assert read(presigning, "up") == b"a,b"
-
-    def test_what_was_never_uploaded_is_missing(self, presigning: Storage) -> None:
-        presigning.put("a", [b"old"])
-        for upload in (self._presigned(presigning).upload, "a", "../a", "", "0" * 200, "a/b", "ü", "x\0"):
-            with pytest.raises(UploadMissing):
-                presigning.complete(upload, "up", max_size=100)
-        assert keys(presigning.list()) == ["a"]
-
-    def test_an_upload_that_is_too_large_is_never_stored(self, presigning: Storage, fetch: Fetch) -> None:
-        put = self._presigned(presigning, max_size=10)
-        if fetch(put.url, put.method, b"x" * 11, put.headers).status < 400:
-            with pytest.raises(UploadTooLarge):
-                presigning.complete(put.upload, "up", max_size=10)
-        with pytest.raises(UploadMissing):
-            presigning.complete(put.upload, "up", max_size=10)
-        assert keys(presigning.list()) == []
-
-    def test_an_upload_with_another_checksum_is_never_stored(self, presigning: Storage, fetch: Fetch) -> None:
-        upload = self._uploaded(presigning, fetch, b"a,b")
-        with pytest.raises(ChecksumMismatch):
-            presigning.complete(upload, "up", max_size=100, sha256=sha256(b"a;b"))
-        with pytest.raises(UploadMissing):
-            presigning.complete(upload, "up", max_size=100)
-        assert keys(presigning.list()) == []
-
-    def test_a_presigned_put_takes_no_other_name(self, presigning: Storage, fetch: Fetch) -> None:
-        put, other = self._presigned(presigning), self._presigned(presigning)
-        assert fetch(put.url.replace(put.upload, other.upload), put.method, b"x", put.headers).status >= 400
-        with pytest.raises(UploadMissing):
-            presigning.complete(other.upload, "up", max_size=100)
-
-    def test_a_presigned_put_takes_no_other_content_type(self, presigning: Storage, fetch: Fetch) -> None:
-        put = self._presigned(presigning)
-        headers = {**put.headers, "Content-Type": "text/html"}
-        assert fetch(put.url, put.method, b"<script>", headers).status >= 400
-        with pytest.raises(UploadMissing):
-            presigning.complete(put.upload, "up", max_size=100)
-
-    def test_a_presigned_put_gives_nothing_to_read(self, presigning: Storage, fetch: Fetch) -> None:
-        put = self._presigned(presigning)
-        fetch(put.url, put.method, b"secret", put.headers)
-        answer = fetch(put.url)
-        assert answer.status >= 400
-        assert b"secret" not in answer.body
-
-    def test_a_presigned_put_expires(self, presigning: Storage, fetch: Fetch, let_pass: LetPass) -> None:
-        put = presigning.presign_put(expires=2 * self.moment, content_type="text/csv", max_size=100)
-        let_pass(2 * self.moment)
-        self.eventually(
-            lambda: fetch(put.url, put.method, b"late", put.headers).status >= 400, "a presigned put stops to work"
-        )
-
-    def test_a_sweep_removes_an_upload_that_nobody_completed(
-        self, presigning: Storage, fetch: Fetch, let_pass: LetPass
-    ) -> None:
-        upload = self._uploaded(presigning, fetch, b"a,b")
-        assert presigning.sweep(older_than=timedelta(hours=1)) == 0
-        let_pass(2 * self.moment)
-        assert presigning.sweep(older_than=self.moment) == 1
-        with pytest.raises(UploadMissing):
-            presigning.complete(upload, "up", max_size=100)
 
     # Going away.
 

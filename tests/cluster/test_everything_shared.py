@@ -172,8 +172,9 @@ class Confined(Node):
 
 @pytest.fixture
 def confined(site: ClusterSite, tmp_path: Path) -> Iterator[Confined]:
-    probe = "mount --make-rprivate / && mount -o remount,bind,ro / && ! touch /tmp/bharat-probe 2>/dev/null"
-    tried = subprocess.run(["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", probe], check=False)
+    probe = 'mount --make-rprivate / && mount -o remount,bind,ro / && ! touch "$1" 2>/dev/null'
+    namespace = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", probe, "sh", str(tmp_path / "probe")]
+    tried = subprocess.run(namespace, check=False)
     if tried.returncode != 0:
         missing("this machine lets nobody make a namespace of mounts: see user_namespaces(7)")
     with Confined(site.config, tmp_path / "confined") as server:

@@ -16,8 +16,9 @@ import pytest
 from bharat.contracts.storage import FileMissing, Storage, StorageUnavailable, UploadMissing
 from bharat.local.folder import FolderStorage
 from bharat.local.options import FolderOptions
+from bharat.testing.files import Answer, Fetch, fetch_over_http, keys, read
 from bharat.testing.platform import SmallPlatform
-from bharat.testing.storage import Answer, Fetch, StorageSuite, fetch_over_http, keys, read
+from bharat.testing.storage import StorageSuite
 from bharat.testing.suite import CutOff, OnShiftedClock
 from tests.local.signed_calls import served
 

@@ -10,8 +10,8 @@ import pytest
 import bharat.local
 from bharat.contracts.storage import Storage
 from bharat.local.options import SharedFolderOptions
+from bharat.testing.files import read
 from bharat.testing.platform import SmallPlatform
-from bharat.testing.storage import read
 
 
 def node(tmp_path: Path, name: str) -> Storage:

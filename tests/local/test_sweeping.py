@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from bharat.contracts.principal import SYSTEM
 from bharat.contracts.sessions import NewSession
 from bharat.data import BharatDatabase, new_id, sweeping
+from bharat.testing.files import MEBI, keys, stuck_upload
 from bharat.testing.platform import ShiftableClock
-from bharat.testing.storage import MEBI, keys, stuck_upload
 from bharat.web.idempotency import idempotency_keys
 from bharat.work.clock import CronClock
 from bharat.work.worker import Runner

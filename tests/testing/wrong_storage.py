@@ -14,8 +14,9 @@ import pytest
 from bharat.contracts.storage import ListedFile, OpenFile, Storage, StoredFile
 from bharat.local.folder import FolderStorage
 from bharat.local.options import FolderOptions
+from bharat.testing.files import MEBI, Fetch, fetch_over_http
 from bharat.testing.platform import SmallPlatform
-from bharat.testing.storage import MEBI, Fetch, StorageSuite, fetch_over_http
+from bharat.testing.storage import StorageSuite
 from bharat.testing.suite import OnShiftedClock
 from tests.local.signed_calls import served
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bharat.contracts.storage import ChecksumMismatch, PresignedPut, StorageUnavailable
-from bharat.testing.storage import MEBI, fetch_over_http, keys, read, sha256
+from bharat.testing.files import MEBI, fetch_over_http, keys, read, sha256
 from bharat.testing.suite import eventually
 from bharat_local_servers import TEMP_PATHS, Nginx, NginxBinary, RadosGateway, free_port
 from bharat_storage_spaces import SpacesOptions

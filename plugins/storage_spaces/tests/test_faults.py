@@ -12,7 +12,7 @@ import pytest
 from botocore.config import Config
 
 from bharat.contracts.storage import ChecksumMismatch, FileMissing, StorageUnavailable
-from bharat.testing.storage import MEBI, keys, read, sha256
+from bharat.testing.files import MEBI, keys, read, sha256
 from bharat.testing.suite import eventually, together
 from bharat_local_servers import RadosGateway
 from bharat_storage_spaces import asking, client, reading

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from bharat.testing.storage import MEBI, keys, read
+from bharat.testing.files import MEBI, keys, read
 from bharat.testing.suite import eventually
 from bharat_storage_spaces import SpacesOptions
 from bharat_storage_spaces.bucket import Bucket

@@ -17,8 +17,8 @@ from bharat.cli import cli
 from bharat.cli.base import Runtime, run
 from bharat.contracts.check import Finding, Status
 from bharat.contracts.storage import InvalidKey, StorageError
+from bharat.testing.files import MEBI, keys, read
 from bharat.testing.platform import ShiftableClock, SmallPlatform
-from bharat.testing.storage import MEBI, keys, read
 from bharat_local_servers import RadosGateway
 from bharat_storage_spaces import SpacesOptions, bharat_storage, client, copies, health, lifecycle, parts
 from bharat_storage_spaces.health import examine

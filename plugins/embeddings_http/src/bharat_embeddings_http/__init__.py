@@ -25,7 +25,8 @@ class HttpOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Options of the provider `http`. Raises `ValueError` for an address that can't be used."""
 
     url: Annotated[
-        str, Meta(description="where the API begins; /embeddings is added to it", examples=["https://api.openai.com/v1"])
+        str,
+        Meta(description="where the API begins; /embeddings is added to it", examples=["https://api.openai.com/v1"]),
     ]
     model: Annotated[
         str,

@@ -98,7 +98,9 @@ class Pool:
         if not session.clean:
             try:
                 session.reset()
-            except Exception:
+            except (
+                Exception
+            ):  # whatever it is, the connection is of no more use; what became of the mail is told already
                 session.drop()
                 return
         if self._closed or self._keep == 0 or session.messages >= self._messages:

@@ -36,7 +36,17 @@ from bharat.contracts.vectors import (
     check_query,
     check_vector,
 )
-from bharat_vector_qdrant.payload import INDEXED, KEYS, ORGANISATION, RECORD, TYPE, payload_of, place_of, point_id
+from bharat_vector_qdrant.payload import (
+    INDEXED,
+    KEYS,
+    ORGANISATION,
+    TYPE,
+    neighbour_of,
+    payload_of,
+    place_of,
+    point_id,
+    reached_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +117,7 @@ class EmbeddedVectors:
         limit: int,
     ) -> Sequence[Neighbour]:
         check_query(embedding, vector, limit)
-        reached = [scope for scope in scopes if scope.keys is None or scope.keys]
+        reached = reached_of(scopes)
         with self._opened(embedding) as shard:
             if not reached:
                 return []
@@ -117,8 +127,7 @@ class EmbeddedVectors:
                     with_payload=True, with_vector=False,
                 )
             )  # fmt: skip
-        found = [(hit.payload or {}, hit.score) for hit in hits]
-        return [Neighbour(payload[TYPE], UUID(payload[RECORD]), score) for payload, score in found]
+        return [neighbour_of(hit.payload or {}, hit.score) for hit in hits]
 
     def scan(
         self, embedding: Embedding, organisation_id: UUID | None, *, after: str | None = None, limit: int = 1000

@@ -1,13 +1,13 @@
-"""How a record becomes a point: its id, and what is stored beside its vector."""
+"""How a record becomes a point, and a point a hit: its id, and what is stored beside its vector."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
-from bharat.contracts.vectors import Place, Point
+from bharat.contracts.vectors import Neighbour, Place, Point, Scope
 
 ORGANISATION, TYPE, RECORD, KEYS = "organisation", "type", "record", "keys"
 INDEXED = (ORGANISATION, TYPE, KEYS)
@@ -31,3 +31,12 @@ def payload_of(point: Point) -> dict[str, Any]:
 
 def place_of(payload: Mapping[str, Any]) -> Place:
     return Place(UUID(payload[ORGANISATION]), payload[TYPE], UUID(payload[RECORD]))
+
+
+def neighbour_of(payload: Mapping[str, Any], score: float) -> Neighbour:
+    return Neighbour(payload[TYPE], UUID(payload[RECORD]), score)
+
+
+def reached_of(scopes: Sequence[Scope]) -> Sequence[Scope]:
+    """Those that reach anything: no point has one of no keys."""
+    return [scope for scope in scopes if scope.keys is None or scope.keys]

@@ -28,7 +28,18 @@ from bharat.contracts.vectors import (
     check_vector,
 )
 from bharat_vector_qdrant.asking import Asking, Missing
-from bharat_vector_qdrant.payload import INDEXED, KEYS, ORGANISATION, RECORD, TYPE, payload_of, place_of, point_id
+from bharat_vector_qdrant.payload import (
+    INDEXED,
+    KEYS,
+    ORGANISATION,
+    RECORD,
+    TYPE,
+    neighbour_of,
+    payload_of,
+    place_of,
+    point_id,
+    reached_of,
+)
 
 if TYPE_CHECKING:
     from bharat_vector_qdrant import QdrantOptions
@@ -126,7 +137,7 @@ class QdrantVectors:
         limit: int,
     ) -> Sequence[Neighbour]:
         check_query(embedding, vector, limit)
-        reached = [scope for scope in scopes if scope.keys is None or scope.keys]
+        reached = reached_of(scopes)
         if not reached:
             return []
         answer = self._of(
@@ -136,8 +147,7 @@ class QdrantVectors:
                 with_payload=[TYPE, RECORD], with_vectors=False,
             ),
         )  # fmt: skip
-        found = [(point.payload or {}, point.score) for point in answer.points]
-        return [Neighbour(payload[TYPE], UUID(payload[RECORD]), score) for payload, score in found]
+        return [neighbour_of(point.payload or {}, point.score) for point in answer.points]
 
     def scan(
         self, embedding: Embedding, organisation_id: UUID | None, *, after: str | None = None, limit: int = 1000
