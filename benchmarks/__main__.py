@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import api, growth, redis_stores, startup, storage
+from benchmarks import api, files, growth, redis_stores, startup, storage
 from benchmarks.report import QDRANT, RIVALS, Goal, machine, verdict
 
 
@@ -17,7 +17,10 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m benchmarks", description="Measure Bharat beside named rivals that do the same work."
     )
     parser.add_argument(
-        "what", nargs="?", choices=("api", "growth", "startup", "redis", "storage", "vectors", "all"), default="api"
+        "what",
+        nargs="?",
+        choices=("api", "growth", "startup", "redis", "storage", "files", "vectors", "all"),
+        default="api",
     )
     parser.add_argument("--rows", type=int, help="contacts in the table: 100000 for api, 1000000 for growth")
     parser.add_argument("--points", type=int, default=100_000, help="points in the vector index (%(default)s)")
@@ -41,6 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
             startup.run(min(rounds, 5), _made(folder / "startup"))
         if options.what in ("redis", "all"):
             goals += redis_stores.run(options.requests, options.rounds or 150, _made(folder / "redis"))
+        if options.what in ("files", "all"):
+            goals += files.run(500 * 1024 * 1024, min(rounds, 5), _made(folder / "files"))
         if options.what in ("vectors", "all"):
             from benchmarks import vectors  # the client takes 0.8 s and 88 MB, which is nothing to the others
 

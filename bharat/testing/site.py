@@ -103,7 +103,7 @@ class Site:
         app = self.app
         return (
             CronClock(app.database, app.catalogue),
-            Relay(app.database, app.catalogue.subscribers),
+            Relay(app.database, app.catalogue.subscribers, app.catalogue.followers),
             Runner(app, app.catalogue.jobs),
         )
 
