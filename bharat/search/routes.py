@@ -19,7 +19,7 @@ from bharat.search.ranking import Matched
 
 DEFAULT_LIMIT = 20
 
-_WORDS = rf"^\s*\S+(\s+\S+){{0,{MAX_WORDS - 1}}}\s*$"
+_WORDS = rf"^\s*\S+(\s+\S+){{0,{MAX_WORDS - 1}}}\s*{END}"
 _WORDS_TOLD = f"must have 1 to {MAX_WORDS} words and at most 200 characters"
 
 TypeNames = Annotated[

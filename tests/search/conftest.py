@@ -66,6 +66,12 @@ class Desk:
         with self.working():
             eventually(lambda: caught_up(self), within=SOON, what="the index is up to date")
 
+    def health(self) -> str:
+        """What everybody is told of search."""
+        parts = self.site.client.simulate_get("/api/health").json["checks"]
+        (status,) = (part["status"] for part in parts if part["name"] == "search")
+        return str(status)
+
     def indexed(self) -> set[Place]:
         """Every point of the organisation."""
         return indexed(self.app, self.organisation_id)
