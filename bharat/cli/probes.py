@@ -17,6 +17,7 @@ from bharat.contracts.locks import Locks
 from bharat.contracts.provider import Capability
 from bharat.contracts.sessions import NewSession, Sessions
 from bharat.contracts.storage import FileMissing, Storage
+from bharat.contracts.vectors import Embeddings, EmbeddingsUnavailable, Scope, Vectors, check_vector, embedding_of
 
 _SHORTLY = timedelta(seconds=30)
 _KEEPS = "another node, or another installation, may use the same keys; see what the provider's own findings say"
@@ -93,6 +94,27 @@ def _jobs(jobs: Jobs) -> Iterator[Finding]:
     yield Finding(Status.OK, f"{waiting} job{'s' * (waiting != 1)} due", about="use")
 
 
+def _embeddings(embeddings: Embeddings) -> Iterator[Finding]:
+    embedding = embedding_of(embeddings)
+    try:
+        (vector,) = embeddings.embed(["Bharat"], purpose="query")
+        check_vector(embedding, vector)
+    except (EmbeddingsUnavailable, ValueError) as error:
+        yield Finding(Status.DEGRADED, f"search goes by words alone: {error}", "correct [embeddings]", "use")
+    else:
+        yield Finding(Status.OK, f"a word was embedded by {embedding}", about="use")
+
+
+def _vectors(vectors: Vectors) -> Iterator[Finding]:
+    embedding = vectors.held()
+    if embedding is None:
+        yield Finding(Status.OK, "there is no index yet: it is made when the first record is changed", about="use")
+        return
+    towards = [1.0, *(0.0 for _ in range(embedding.dimension - 1))]
+    vectors.query(embedding, uuid4(), towards, scopes=[Scope("bharat_doctor")], limit=1)
+    yield Finding(Status.OK, f"the index of {embedding} was asked", about="use")
+
+
 PROBES: Mapping[Capability, Callable[[Any], Iterator[Finding]]] = {
     Capability.STORAGE: _storage,
     Capability.SESSIONS: _sessions,
@@ -100,5 +122,7 @@ PROBES: Mapping[Capability, Callable[[Any], Iterator[Finding]]] = {
     Capability.LIMITS: _limits,
     Capability.CACHE: _cache,
     Capability.JOBS: _jobs,
+    Capability.EMBEDDINGS: _embeddings,
+    Capability.VECTORS: _vectors,
 }
-"""Findings about `use`. A mail can't be sent to nobody, and what is `off` is not asked for."""
+"""Findings about `use`. A mail or a push would reach somebody, and what is `off` is not asked for."""

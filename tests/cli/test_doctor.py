@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,14 +24,18 @@ from bharat.cli.base import Runtime, run
 from bharat.cli.doctor import Line, Report, reported
 from bharat.cli.examination import Extent, conduct
 from bharat.contracts.check import Status
+from bharat.contracts.vectors import Embedding
 from bharat.data.clock import OffsetClock
 from bharat.data.engine import EngineOptions, parse_url
 from bharat.testing.suite import eventually
 from bharat_local_servers import Postgres, ServerUnavailable, Valkey
-from bharat_local_servers.pytest_fixtures import missing
+from bharat_local_servers.pytest_fixtures import missing, required
 from bharat_local_servers.spawning import command
+from bharat_vector_qdrant import QdrantOptions
+from bharat_vector_qdrant.server import QdrantVectors
 from tests.cli.conftest import Outcome
 from tests.fixtures.distributions import Distributions
+from tests.fixtures.qdrant import QdrantFacade
 from tests.fixtures.servers import Migrated
 
 Doctor = Callable[..., Outcome]
@@ -355,6 +360,42 @@ def test_a_redis_that_is_away_fails_what_is_kept_there(
     assert code == 1
     assert not_ok(findings) == dict.fromkeys(("sessions", "locks", "limits"), "failed")
     assert "sessions.use" not in findings
+
+
+# What search stands on.
+
+
+@pytest.fixture
+def indexed(environment: dict[str, str]) -> Iterator[dict[str, str]]:
+    """A node whose vectors lie in Qdrant, with an index of the embedding that is the default."""
+    with required(QdrantFacade) as server:
+        vectors = QdrantVectors(QdrantOptions(url=server.url, api_key=server.api_key))
+        vectors.recreate(Embedding("ngrams-1", 384))
+        vectors.close()
+        chosen = {"BHARAT_PLUGINS": "vector_qdrant,embeddings_http", "BHARAT_VECTORS__PROVIDER": "qdrant"}
+        yield {**environment, **chosen, "QDRANT_URL": server.url, "QDRANT_API_KEY": server.api_key}
+
+
+@ON_SQLITE
+def test_the_index_and_the_model_are_used_once(look: Look, indexed: dict[str, str]) -> None:
+    _, findings = look(indexed)
+    assert findings["vectors.use"].status is Status.OK
+    assert "was asked" in findings["vectors.use"].detail
+    assert findings["embeddings.use"].status is Status.OK
+    assert "a word was embedded" in findings["embeddings.use"].detail
+
+
+@ON_SQLITE
+def test_a_model_that_does_not_answer_is_told(look: Look, indexed: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+    http = {
+        "BHARAT_EMBEDDINGS__PROVIDER": "http", "BHARAT_EMBEDDINGS__HTTP__URL": address,
+        "BHARAT_EMBEDDINGS__HTTP__MODEL": "m", "BHARAT_EMBEDDINGS__HTTP__DIMENSION": "8",
+    }  # fmt: skip
+    _, findings = look({**indexed, **http})
+    assert findings["embeddings.use"].status is Status.DEGRADED
+    assert "words alone" in findings["embeddings.use"].detail
 
 
 @ON_SQLITE
