@@ -104,7 +104,7 @@ def _list(runtime: Runtime, state: str | None, kind: str | None, limit: int, as_
 
 
 def _cells(facts: JobFacts) -> Sequence[str]:
-    attempt = f"{facts.attempt}/{facts.max_attempts}"
+    attempt = str(facts.attempt) if facts.max_attempts is None else f"{facts.attempt}/{facts.max_attempts}"
     due = facts.run_at.isoformat(timespec="seconds")
     return (str(facts.id), facts.kind, facts.queue, facts.state, attempt, due, facts.error or "")
 

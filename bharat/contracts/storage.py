@@ -49,6 +49,9 @@ class StorageUnavailable(StorageError):
     """The backend does not answer. Whether a write happened is unknown; a read did not."""
 
 
+UNFINISHED = timedelta(days=1)
+"""How long an upload may take, from its beginning until it is complete; Bharat sweeps what takes longer."""
+
 INLINE_TYPES = frozenset({"image/avif", "image/gif", "image/jpeg", "image/png", "image/webp"})
 """Content types that a browser may show: pictures without scripts. SVG runs scripts and is not among them."""
 

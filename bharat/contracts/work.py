@@ -52,13 +52,15 @@ class JobContext:
 class JobSpec:
     """A kind of job. It may run more than once (a killed worker): make the effect idempotent or use `finish_in`.
 
-    `time_limit` ends an attempt that runs longer; `max_attempts` counts all of them; a lower `priority` runs first."""
+    `time_limit` ends an attempt that runs longer; `max_attempts` counts all of them; a lower `priority` runs first.
+    With `max_attempts=None` it is tried until it succeeds or raises `GiveUp`, an hour apart in the end: for what must be done
+    however long a service is away."""
 
     kind: str
     run: Callable[[JobContext], None]
     queue: str = DEFAULT_QUEUE
     priority: int = 100
-    max_attempts: int = 8
+    max_attempts: int | None = 8
     time_limit: timedelta = timedelta(minutes=5)
     summary: str = ""
 

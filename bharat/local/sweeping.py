@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
+from bharat.contracts.storage import UNFINISHED
 from bharat.contracts.work import CatchUp, CronEntry, JobContext, JobSpec
 
 log = logging.getLogger(__name__)
 
-UNFINISHED = timedelta(days=1)
-"""How long an upload may take. One that takes longer is swept while it goes on, and fails."""
-
 
 def _run(job: JobContext) -> None:
+    # One that takes longer is swept while it goes on, and fails.
     swept = job.app.storage.sweep(older_than=UNFINISHED)
     log.info("swept %d unfinished uploads", swept)
 

@@ -121,7 +121,7 @@ def _begin_anew(app: Searched, organisation_id: UUID, index: Index) -> Position:
 INDEX = JobSpec(
     kind="search.index",
     run=_run,
-    max_attempts=1_000_000,
+    max_attempts=None,
     time_limit=timedelta(minutes=10),
     summary="Bring changed records into the vector index",
 )

@@ -81,7 +81,7 @@ def _add(kinds: dict[str, JobSpec], spec: JobSpec) -> JobSpec:
     _check_name("job", spec.kind)
     if not _QUEUE.fullmatch(spec.queue):
         raise PluginError(f"the job {spec.kind!r} has the queue {spec.queue!r}; use lower case, digits, _ and -")
-    if spec.max_attempts < 1 or spec.time_limit.total_seconds() <= 0:
+    if (spec.max_attempts is not None and spec.max_attempts < 1) or spec.time_limit.total_seconds() <= 0:
         raise PluginError(f"the job {spec.kind!r} needs at least one attempt and some time")
     if spec.kind in kinds:
         raise PluginError(f"two jobs are of the kind {spec.kind!r}; each needs a kind of its own")

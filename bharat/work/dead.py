@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from bharat.contracts.database import Database
 from bharat.contracts.principal import SYSTEM
 from bharat.contracts.work import JobSpec
-from bharat.work.tables import State, events, in_state, jobs
+from bharat.work.tables import State, events, in_state, jobs, limit_of, stored_limit
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,8 @@ _IS_DEAD = in_state(State.DEAD)
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """A job without its payload, which may hold an organisation's data. `error` is the last one."""
+    """A job without its payload, which may hold an organisation's data. `max_attempts` is `None` when it never gives up; `error` is
+    the last one."""
 
     id: UUID
     kind: str
@@ -32,7 +33,7 @@ class JobFacts:
     state: str
     run_at: datetime
     attempt: int
-    max_attempts: int
+    max_attempts: int | None
     organisation_id: UUID | None
     request_id: str | None
     error: str | None
@@ -81,7 +82,7 @@ def replay(
                         state=State.READY.value,
                         run_at=unit.at,
                         finished_at=None,
-                        max_attempts=jobs.c.attempt + (1 if spec is None else spec.max_attempts),
+                        max_attempts=_again(spec),
                     )
                     .returning(jobs.c.queue)
                 )
@@ -118,6 +119,12 @@ def gauges(database: Database) -> dict[str, float]:
     return {**found, "events_oldest_unpublished_seconds": max(0.0, age.total_seconds())}
 
 
+def _again(spec: JobSpec | None) -> int | sa.ColumnElement[int]:
+    """How many attempts a replayed job may have made in the end."""
+    more = 1 if spec is None else spec.max_attempts
+    return stored_limit(None) if more is None else jobs.c.attempt + more
+
+
 def _dead(database: Database, ids: Collection[UUID] | None, kind: str | None) -> Sequence[sa.Row[Any]]:
     statement = sa.select(jobs.c.id, jobs.c.kind).where(_IS_DEAD).order_by(jobs.c.id)
     if ids is not None:
@@ -136,7 +143,7 @@ def _facts(row: sa.Row[Any]) -> JobFacts:
         state=row.state,
         run_at=row.run_at,
         attempt=row.attempt,
-        max_attempts=row.max_attempts,
+        max_attempts=limit_of(row.max_attempts),
         organisation_id=row.organisation_id,
         request_id=row.request_id,
         error=row.errors[-1]["error"] if row.errors else None,

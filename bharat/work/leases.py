@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from bharat.contracts.database import Database, Unit
 from bharat.contracts.locks import LeaseLost
 from bharat.contracts.principal import SYSTEM
-from bharat.work.tables import State, in_state, jobs
+from bharat.work.tables import State, in_state, jobs, limit_of
 
 KEPT_ERRORS = 10
 """Of each job the newest errors are kept."""
@@ -38,7 +38,7 @@ class Attempt:
     payload: Mapping[str, Any]
     organisation_id: UUID | None
     request_id: str | None
-    max_attempts: int
+    max_attempts: int | None
     errors: Sequence[Mapping[str, Any]]
 
 
@@ -208,7 +208,7 @@ class Leases:
             payload=row.payload,
             organisation_id=row.organisation_id,
             request_id=row.request_id,
-            max_attempts=row.max_attempts,
+            max_attempts=limit_of(row.max_attempts),
             errors=row.errors,
         )
 

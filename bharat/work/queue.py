@@ -13,7 +13,7 @@ from bharat.contracts.database import Unit
 from bharat.contracts.work import JobSpec
 from bharat.data.ids import new_id
 from bharat.work.payload import checked
-from bharat.work.tables import State, jobs
+from bharat.work.tables import State, jobs, stored_limit
 
 MAX_UNIQUE_KEY = 200
 
@@ -78,7 +78,7 @@ def job_row(
         "state": State.SCHEDULED.value if later else State.READY.value,
         "run_at": run_at or unit.at,
         "attempt": 0,
-        "max_attempts": spec.max_attempts,
+        "max_attempts": stored_limit(spec.max_attempts),
         "lease_until": None,
         "lease_owner": None,
         "unique_key": None if unique_key is None else stored_key(unit.organisation_id, spec.kind, unique_key),

@@ -24,6 +24,10 @@ class State(StrEnum):
 
 LIVE = (State.SCHEDULED, State.READY, State.RUNNING)
 
+_NO_LIMIT = 2_000_000_000
+"""What `max_attempts` holds from here on is no limit. A number that no job reaches, rather than NULL, so that a worker of an earlier
+version reads the row right; 32 bits leave it room to grow by what is given back."""
+
 _state = sa.column("state", sa.String)
 
 jobs = platform_table(
@@ -120,6 +124,16 @@ cron_ticks = platform_table(
     sa.Column("created_at", Instant, nullable=False),
     reason="The clock is the platform's: one row for each tick that was made a job.",
 )
+
+
+def stored_limit(max_attempts: int | None) -> int:
+    """How many attempts a job may make, as its row holds it; `None` is as many as it takes."""
+    return _NO_LIMIT if max_attempts is None else max_attempts
+
+
+def limit_of(stored: int) -> int | None:
+    """How many attempts a row allows; `None` is as many as it takes."""
+    return stored if stored < _NO_LIMIT else None
 
 
 def in_state(state: State) -> sa.ColumnElement[bool]:

@@ -125,7 +125,8 @@ class Runner:
                     time.sleep(pause)
 
     def _fail(self, attempt: Attempt, error: BaseException) -> None:
-        last = isinstance(error, GiveUp) or attempt.number >= attempt.max_attempts
+        spent = attempt.max_attempts is not None and attempt.number >= attempt.max_attempts
+        last = spent or isinstance(error, GiveUp)
         try:
             told, retry = describe(error), None if last else _wait(attempt, error)
             held = self._leases.fail(attempt, told, retry)

@@ -18,8 +18,9 @@ from bharat.data import BharatDatabase
 from bharat.testing.platform import ShiftableClock
 from bharat.testing.suite import eventually
 from bharat.work import backoff
+from bharat.work.dead import list_jobs, replay
 from bharat.work.leases import Leases
-from bharat.work.worker import Runner, _Run
+from bharat.work.worker import LEASE, Runner, _Run
 from tests.work.conftest import RunnerOf
 from tests.work.small import SmallApplication, add, effects, row_of, spec, state_of, take_effect
 
@@ -88,6 +89,52 @@ def test_a_failed_job_waits_and_is_tried_again_until_it_is_dead(
     assert [error["attempt"] for error in row.errors] == [1, 2, 3]
     clock.advance(timedelta(days=1))
     assert runner.run_due(["default"]) == 0
+
+
+def test_a_job_without_a_limit_is_tried_until_it_succeeds(
+    database: BharatDatabase, clock: ShiftableClock, runner_of: RunnerOf
+) -> None:
+    """Failures, workers that were lost and workers that stopped cost it nothing."""
+    left = 30
+
+    def succeed_in_the_end(job: JobContext) -> None:
+        if job.attempt <= left:
+            raise RuntimeError("no")
+
+    kind = spec(succeed_in_the_end, max_attempts=None)
+    job_id, leases = add(database, kind), Leases(database, LEASE)
+    while state_of(database, job_id) != "done":
+        clock.advance(timedelta(hours=1))
+        match row_of(database, job_id).attempt % 3:
+            case 0:
+                lost = leases.claim_this(job_id, [kind.kind])
+                assert lost is not None
+                assert lost.max_attempts is None
+                clock.advance(LEASE)
+                assert leases.promote() == 1
+            case 1:
+                stopped = leases.claim_this(job_id, [kind.kind])
+                assert stopped is not None
+                assert leases.give_back([stopped]) == 1
+            case _:
+                assert runner_of(kind).run(job_id)
+        (facts,) = list_jobs(database)
+        assert (facts.max_attempts, facts.state in ("ready", "scheduled", "done")) == (None, True)
+    assert row_of(database, job_id).attempt > left
+
+
+def test_a_job_without_a_limit_may_give_up_and_is_replayed_without_one(
+    database: BharatDatabase, runner_of: RunnerOf
+) -> None:
+    def refuse(job: JobContext) -> None:
+        raise GiveUp("there is nothing to be done")
+
+    kind = spec(refuse, max_attempts=None)
+    job_id = add(database, kind)
+    runner_of(kind).run(job_id)
+    assert state_of(database, job_id) == "dead"
+    assert replay(database, {kind.kind: kind}, [job_id]).ready == 1
+    assert [facts.max_attempts for facts in list_jobs(database)] == [None]
 
 
 def call_a_partner(job: JobContext) -> None:

@@ -34,7 +34,7 @@ _FROM_STATE = record_files.update().where(
     record_files.c.state == sa.bindparam("from_state", type_=sa.String),
 )
 _DELETE = record_files.delete().where(record_files.c.id == sa.bindparam("file", type_=sa.Uuid))
-_UNFINISHED = (FileState.RECEIVING, FileState.AWAITING, FileState.REFUSED)
+_BROKEN_OFF = (FileState.RECEIVING, FileState.AWAITING, FileState.REFUSED)
 
 
 class Attached:
@@ -100,17 +100,27 @@ def mark_thumbnail(unit: Unit, file: UUID) -> bool:
 
 
 def stale(database: Database, organisation_id: UUID, older_than: timedelta, limit: int) -> list[sa.Row[Any]]:
-    """Files that were begun longer ago than that and never became ready."""
+    """Files that were begun longer ago than that and of which nothing more comes."""
     query = (
         sa.select(record_files.c.id, record_files.c.state)
         .where(
             record_files.c.state != FileState.READY,
-            record_files.c.state.in_([state.value for state in _UNFINISHED]),
+            record_files.c.state.in_([state.value for state in _BROKEN_OFF]),
             record_files.c.created_at < database.after(-older_than),
         )
         .limit(limit)
     )
     return list(database.read(organisation_id).rows(query))
+
+
+def unverified(database: Database, organisation_id: UUID, older_than: timedelta) -> list[UUID]:
+    """Files that were begun longer ago than that and that nobody has verified yet."""
+    query = sa.select(record_files.c.id).where(
+        record_files.c.state != FileState.READY,
+        record_files.c.state == FileState.VERIFYING,
+        record_files.c.created_at < database.after(-older_than),
+    )
+    return [file for (file,) in database.read(organisation_id).rows(query)]
 
 
 def forget(unit: Unit, file: UUID, state: FileState) -> bool:

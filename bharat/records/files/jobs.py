@@ -14,6 +14,7 @@ from bharat.contracts.application import Application
 from bharat.contracts.database import Unit
 from bharat.contracts.principal import SYSTEM, Actor, ActorKind
 from bharat.contracts.storage import (
+    UNFINISHED,
     ChecksumMismatch,
     FileMissing,
     StorageUnavailable,
@@ -24,15 +25,13 @@ from bharat.contracts.storage import (
 from bharat.contracts.work import CatchUp, CronEntry, JobContext, JobSpec, Retry
 from bharat.data.organisations import organisations
 from bharat.data.turns import give_way
-from bharat.records.files.attached import by_id, change_state, forget, make_ready, mark_thumbnail, stale
+from bharat.records.files.attached import by_id, change_state, forget, make_ready, mark_thumbnail, stale, unverified
 from bharat.records.files.tables import FileState, content_key, thumbnail_key
 from bharat.records.files.thumbnails import MOST_BYTES, THUMBNAIL_TYPE, NoPicture, can_picture, thumbnail_of
 from bharat.work.queue import enqueue
 
 log = logging.getLogger(__name__)
 
-UNFINISHED = timedelta(days=1)
-"""How long a file may take from its first row to its last byte."""
 _BATCH = 500
 
 
@@ -65,11 +64,10 @@ def _complete(job: JobContext) -> None:
     with app.database.write(organisation, actor) as unit:
         if isinstance(stored, str):
             change_state(unit, file, FileState.VERIFYING, FileState.REFUSED, reason=stored)
-        elif kept := make_ready(unit, row, stored):
+        elif make_ready(unit, row, stored):
             enqueue_thumbnail(unit, file, stored)
+        _remove_unless_ready(unit, file)
         job.finish_in(unit)
-    if isinstance(stored, str) or not kept:
-        _delete(app, key)
 
 
 def _stored(app: Application, row: sa.Row[Any], key: str) -> StoredFile | str:
@@ -82,7 +80,7 @@ def _stored(app: Application, row: sa.Row[Any], key: str) -> StoredFile | str:
         try:
             stored = app.storage.stat(key)  # an earlier attempt got this far
         except FileMissing:
-            return "Nothing was uploaded before the upload was completed."
+            return "Nothing was uploaded before the upload was completed, or it lay for more than a day and was swept."
     except UploadTooLarge:
         return f"More than the {row.size} announced bytes were uploaded."
     except ChecksumMismatch:
@@ -114,16 +112,27 @@ def _thumbnail(job: JobContext) -> None:
     except StorageUnavailable as error:
         raise Retry(str(error)) from error
     with app.database.write(organisation, SYSTEM) as unit:
-        kept = mark_thumbnail(unit, file)
+        if not mark_thumbnail(unit, file):
+            _remove_unless_ready(unit, file)
         job.finish_in(unit)
-    if not kept:
-        _delete(app, key)
+
+
+def _remove_unless_ready(unit: Unit, file: UUID) -> None:
+    """Have what was stored of a file removed that nobody is to be shown, however long that takes."""
+    row = by_id(unit, file)
+    if row is None or row.state != FileState.READY:
+        enqueue(unit, REMOVE, payload_of(file))
 
 
 def sweep(app: Application) -> int:
-    """Forget files that broke off, with what storage has of them; how many."""
+    """Forget files that broke off, with what storage has of them; how many. What waits to be verified is not among them: it gets
+    its job again, unless that is still at it."""
     count = 0
     for (organisation_id,) in app.database.read(None).rows(sa.select(organisations.c.id)):
+        for file in unverified(app.database, organisation_id, UNFINISHED):
+            with app.database.write(organisation_id, SYSTEM) as unit:
+                enqueue(unit, COMPLETE, payload_of(file), unique_key=str(file))
+            give_way()
         while found := stale(app.database, organisation_id, UNFINISHED, _BATCH):
             forgotten = 0
             for row in found:
@@ -157,11 +166,13 @@ def _delete(app: Application, *keys: str) -> None:
         raise Retry(str(error)) from error
 
 
+# However long the file store is away: nobody else tells the client how its upload went, or knows of a deleted file's bytes.
 COMPLETE = JobSpec(
-    kind="files.complete", run=_complete, time_limit=timedelta(hours=1), summary="Verify and store what a client uploaded"
+    kind="files.complete", run=_complete, max_attempts=None, time_limit=timedelta(hours=1),
+    summary="Verify and store what a client uploaded",
 )  # fmt: skip
 REMOVE = JobSpec(
-    kind="files.remove", run=_remove, priority=500, max_attempts=20, summary="Remove a deleted file from storage"
+    kind="files.remove", run=_remove, priority=500, max_attempts=None, summary="Remove a deleted file from storage"
 )
 THUMBNAIL = JobSpec(kind="files.thumbnail", run=_thumbnail, priority=300, summary="Make the thumbnail of a picture")
 SWEEP = JobSpec(

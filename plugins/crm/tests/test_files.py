@@ -20,7 +20,10 @@ from bharat.local.folder import FolderStorage
 from bharat.records.files import jobs
 from bharat.records.files.tables import record_files
 from bharat.testing.platform import ShiftableClock
+from bharat.work import backoff
 from bharat.work.clock import CronClock
+from bharat.work.dead import list_jobs
+from bharat.work.tables import State
 from bharat.work.worker import Runner
 from plugins.crm.tests.desk import Desk
 from tests.fixtures.application import Caller
@@ -68,6 +71,18 @@ def work(desk: Desk) -> None:
     """Run what is due in the background."""
     app = desk.site.app
     Runner(app, app.catalogue.jobs).run_due(app.catalogue.queues)
+
+
+def wait(desk: Desk, clock: ShiftableClock) -> None:
+    """Let the longest wait between two attempts pass, and run what is due."""
+    clock.advance(backoff.CAP)
+    work(desk)
+
+
+def wait_long(desk: Desk, clock: ShiftableClock) -> None:
+    """Longer than any number of attempts that seems to be enough."""
+    for _ in range(60):
+        wait(desk, clock)
 
 
 def rows(desk: Desk) -> int:
@@ -273,6 +288,29 @@ def test_a_file_store_that_is_away_forgets_no_deletion(
     assert stored(desk) == []
 
 
+def test_a_deletion_waits_for_a_file_store_that_is_away_for_days(
+    desk: Desk, deal: str, clock: ShiftableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mutant: `test_with_some_attempts_alone_a_deleted_file_stays`."""
+    file = added(desk.agent, deal)
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderStorage, "delete", _unavailable)
+        desk.agent.delete(f"{files_of(deal)}/{file['id']}")
+        wait_long(desk, clock)
+    assert len(stored(desk)) == 1
+    wait(desk, clock)
+    assert stored(desk) == []
+
+
+def test_with_some_attempts_alone_a_deleted_file_stays(
+    desk: Desk, deal: str, clock: ShiftableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Protected: `max_attempts=None` of `REMOVE`."""
+    monkeypatch.setattr("bharat.work.queue.stored_limit", lambda max_attempts: 20)
+    with pytest.raises(AssertionError):
+        test_a_deletion_waits_for_a_file_store_that_is_away_for_days(desk, deal, clock, monkeypatch)
+
+
 def test_a_file_store_that_is_away_is_a_503(desk: Desk, deal: str, monkeypatch: pytest.MonkeyPatch) -> None:
     file = added(desk.agent, deal)
     for method in ("put", "open", "presign_get", "presign_put"):
@@ -410,6 +448,74 @@ def test_an_upload_removed_while_it_is_verified_leaves_nothing(
     monkeypatch.setattr(FolderStorage, "complete", then_removed)
     work(desk)
     work(desk)
+    assert (rows(desk), stored(desk)) == (0, [])
+
+
+def test_a_file_store_that_is_away_for_days_loses_no_upload(
+    desk: Desk, deal: str, clock: ShiftableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mutant: `test_with_some_attempts_alone_an_upload_is_verified_for_ever`."""
+    begun = begin(desk, deal)
+    send(desk, begun)
+    path = f"{files_of(deal)}/{begun['file']['id']}"
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderStorage, "complete", _unavailable)
+        assert complete(desk, deal, begun)["state"] == "verifying"
+        wait_long(desk, clock)
+    assert desk.agent.get(path).json["state"] == "verifying"
+    wait(desk, clock)
+    assert desk.agent.get(path).json["state"] == "ready"
+    assert desk.agent.get(f"{path}/content").content == CONTENT
+
+
+def test_with_some_attempts_alone_an_upload_is_verified_for_ever(
+    desk: Desk, deal: str, clock: ShiftableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Protected: `max_attempts=None` of `COMPLETE`."""
+    monkeypatch.setattr("bharat.work.queue.stored_limit", lambda max_attempts: 8)
+    with pytest.raises(AssertionError, match="verifying"):
+        test_a_file_store_that_is_away_for_days_loses_no_upload(desk, deal, clock, monkeypatch)
+
+
+def test_an_upload_whose_job_died_is_verified_after_all(
+    desk: Desk, deal: str, clock: ShiftableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a version before left it, whose jobs had eight attempts."""
+    begun = begin(desk, deal)
+    send(desk, begun)
+    with monkeypatch.context() as patch:
+        patch.setattr("bharat.work.queue.stored_limit", lambda max_attempts: 1)
+        patch.setattr(FolderStorage, "complete", _unavailable)
+        complete(desk, deal, begun)
+    app = desk.site.app
+    path = f"{files_of(deal)}/{begun['file']['id']}"
+    assert jobs.sweep(app) == 0
+    work(desk)
+    assert desk.agent.get(path).json["state"] == "verifying", "it is not a day old"
+    clock.advance(timedelta(days=1, seconds=1))
+    for _ in range(2):
+        assert jobs.sweep(app) == 0
+    waiting = list_jobs(app.database, state=State.READY, kind=jobs.COMPLETE.kind)
+    assert len(waiting) == 1, "one job is enough"
+    work(desk)
+    assert desk.agent.get(path).json["state"] == "ready"
+
+
+def test_an_upload_that_was_swept_before_it_was_verified_is_refused(
+    desk: Desk, deal: str, clock: ShiftableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = begin(desk, deal)
+    send(desk, begun)
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderStorage, "complete", _unavailable)
+        complete(desk, deal, begun)
+        wait_long(desk, clock)
+    desk.site.app.storage.sweep(older_than=timedelta(0))
+    wait(desk, clock)
+    file = desk.agent.get(f"{files_of(deal)}/{begun['file']['id']}").json
+    assert (file["state"], "was swept" in file["reason"]) == ("refused", True)
+    clock.advance(timedelta(days=1))
+    assert jobs.sweep(desk.site.app) == 1
     assert (rows(desk), stored(desk)) == (0, [])
 
 
