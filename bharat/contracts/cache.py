@@ -30,20 +30,27 @@ class Cache(Protocol):
     preference, never pickle. A TTL is at least 1 ms. An entry may vanish before its TTL and never outlives it.
 
     For whoever writes one: `validate_cache_key` and `validate_cache_ttl` say what is no key and no TTL, and
-    `bharat.contracts.flights.Flights` lets callers of one process share a computation."""
+    `bharat.contracts.flights.Flights` lets callers of one process share a computation, and keeps none that a change overtook."""
 
     def get(self, key: str) -> bytes | None:
         """The value, or `None`."""
         ...
 
-    def set(self, key: str, value: bytes, *, ttl: timedelta) -> None: ...
+    def set(self, key: str, value: bytes, *, ttl: timedelta) -> None:
+        """Keep the value in place of what there was, and of what is being computed."""
+        ...
 
-    def delete(self, key: str) -> None: ...
+    def delete(self, key: str) -> None:
+        """Drop the entry; a key without one is a no-op."""
+        ...
 
     def get_or_compute(self, key: str, compute: Callable[[], bytes], *, ttl: timedelta) -> bytes:
         """The value, computed and kept when absent. Callers that miss together share one computation in this process,
         and across processes where the backend can. An `Exception` from `compute` reaches every caller that waited, and
-        nothing is kept; what else ends it (a deadline, a greenlet's end) is its own caller's, and another of them computes."""
+        nothing is kept; what else ends it (a deadline, a greenlet's end) is its own caller's, and another of them computes.
+
+        What is set, deleted or cleared meanwhile stays so: what was computed may be older than that change. It goes to those who
+        wait for it and is not kept, and who asks after the change does not wait for it."""
         ...
 
     def clear(self) -> None:

@@ -32,7 +32,6 @@ class MemoryCache:
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._size = 0
         self._flights = Flights()
-        self._marks: dict[str, object] = {}
         self._lock = threading.Lock()
 
     def get(self, key: str) -> bytes | None:
@@ -43,47 +42,26 @@ class MemoryCache:
     def set(self, key: str, value: bytes, *, ttl: timedelta) -> None:
         validate_cache_key(key)
         validate_cache_ttl(ttl)
-        with self._lock:
-            self._ground(key)
+        with self._flights.changing(key), self._lock:
             self._keep(key, value, ttl)
 
     def delete(self, key: str) -> None:
         validate_cache_key(key)
-        with self._lock:
-            self._ground(key)
+        with self._flights.changing(key), self._lock:
             self._drop(key)
 
     def get_or_compute(self, key: str, compute: Callable[[], bytes], *, ttl: timedelta) -> bytes:
         """As the contract says. A `compute` that asks for its own key raises `RuntimeError`: it would wait for itself."""
-        validate_cache_key(key)
         validate_cache_ttl(ttl)
-        found = self.get(key)
-        return found if found is not None else self._flights.share(key, lambda: self._computed(key, compute, ttl))
 
-    def _computed(self, key: str, compute: Callable[[], bytes], ttl: timedelta) -> bytes:
-        mark = object()
-        with self._lock:
-            # Whoever computed it before may have landed since this caller looked.
-            found = self._look_up(key)
-            if found is not None:
-                return found
-            self._marks[key] = mark
-        value: bytes | None = None
-        try:
-            value = compute()
-            return value
-        finally:
+        def keep(value: bytes) -> None:
             with self._lock:
-                # A key deleted during the computation stays deleted: what was computed may predate the change.
-                if self._marks.get(key) is mark:
-                    del self._marks[key]
-                    if value is not None:
-                        self._keep(key, value, ttl)
+                self._keep(key, value, ttl)
+
+        return self._flights.get_or_compute(key, compute, find=lambda: self.get(key), keep=keep)
 
     def clear(self) -> None:
-        with self._lock:
-            self._marks.clear()
-            self._flights.forget_all()
+        with self._flights.changing_all(), self._lock:
             self._entries.clear()
             self._size = 0
 
@@ -114,11 +92,6 @@ class MemoryCache:
         entry = self._entries.pop(key, None)
         if entry is not None:
             self._size -= self._weigh(key, entry.value)
-
-    def _ground(self, key: str) -> None:
-        """What is being computed for the key is wanted no more."""
-        self._marks.pop(key, None)
-        self._flights.forget(key)
 
     @staticmethod
     def _weigh(key: str, value: bytes) -> int:

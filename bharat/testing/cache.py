@@ -210,6 +210,59 @@ class CacheSuite(Suite):
         assert together(6, act) == [b"computed"] * 6
         assert cache.get(key) == b"computed"
 
+    @pytest.mark.parametrize("change", ["set", "delete", "clear"])
+    def test_what_is_changed_while_it_is_computed_stays_so(self, cache: Cache, key: str, change: str) -> None:
+        begun, changed = threading.Event(), threading.Event()
+
+        def act(number: int) -> bytes:
+            def compute() -> bytes:
+                begun.set()
+                changed.wait(30)
+                return b"old"
+
+            if number == 0:
+                return cache.get_or_compute(key, compute, ttl=HOUR)
+            begun.wait(30)
+            if change == "set":
+                cache.set(key, b"new", ttl=HOUR)
+            elif change == "delete":
+                cache.delete(key)
+            else:
+                cache.clear()
+            changed.set()
+            return b""
+
+        assert together(2, act)[0] == b"old", "who waited for the computation has its value"
+        assert cache.get(key) == (b"new" if change == "set" else None)
+        assert cache.get_or_compute(key, lambda: b"new", ttl=HOUR) == b"new"
+
+    @pytest.mark.parametrize("change", ["delete", "clear"])
+    def test_who_asks_after_a_change_does_not_wait_for_what_was_begun_before(
+        self, cache: Cache, key: str, change: str
+    ) -> None:
+        begun, asked = threading.Event(), threading.Event()
+
+        def act(number: int) -> bytes:
+            def compute() -> bytes:
+                begun.set()
+                asked.wait(self.patience.total_seconds())
+                return b"old"
+
+            if number == 0:
+                return cache.get_or_compute(key, compute, ttl=HOUR)
+            begun.wait(30)
+            try:
+                if change == "delete":
+                    cache.delete(key)
+                else:
+                    cache.clear()
+                return cache.get_or_compute(key, lambda: b"new", ttl=HOUR)
+            finally:
+                asked.set()
+
+        assert together(2, act) == [b"old", b"new"]
+        assert cache.get(key) == b"new"
+
     # Clearing.
 
     def test_clear_drops_everything(self, cache: Cache, key: str) -> None:

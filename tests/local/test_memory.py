@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 
 import pytest
@@ -72,24 +71,6 @@ def test_a_value_computed_before_a_change_is_not_kept(small: MemoryCache, forget
     assert small.get_or_compute("a", compute, ttl=HOUR) == b"stale"
     assert small.get("a") == (b"newer" if forget == "set" else None)
     assert small.get_or_compute("a", lambda: b"fresh", ttl=HOUR) == (b"newer" if forget == "set" else b"fresh")
-
-
-def test_who_asks_after_a_delete_does_not_share_the_old_computation(small: MemoryCache) -> None:
-    begun, go_on = threading.Event(), threading.Event()
-
-    def old() -> bytes:
-        begun.set()
-        go_on.wait(10)
-        return b"old"
-
-    first = threading.Thread(target=lambda: small.get_or_compute("a", old, ttl=HOUR))
-    first.start()
-    begun.wait(10)
-    small.delete("a")
-    assert small.get_or_compute("a", lambda: b"new", ttl=HOUR) == b"new"
-    go_on.set()
-    first.join()
-    assert small.get("a") == b"new"
 
 
 def test_a_computation_that_asks_for_itself_is_an_error(small: MemoryCache) -> None:

@@ -135,6 +135,10 @@ FAULTS: dict[str, dict[str, set[str]]] = {
         },
         "TestEveryoneComputes": {"test_a_stampede_computes_once"},
         "TestStopsEverybody": {"test_a_caller_that_is_made_to_stop_stops_no_other"},
+        "TestBringsBackWhatWasDeleted": {
+            "test_what_is_changed_while_it_is_computed_stays_so",
+            "test_who_asks_after_a_change_does_not_wait_for_what_was_begun_before",
+        },
         "TestKeepsAFailure": {"test_a_failed_computation_reaches_every_caller_and_keeps_nothing"},
         "TestRaisesWhenItIsAway": {"test_a_cache_that_does_not_answer_is_a_miss"},
         "TestClearsTheNeighbour": {"test_clear_leaves_what_is_not_ours"},

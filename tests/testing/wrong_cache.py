@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import ClassVar
 
 import pytest
 
+from bharat.contracts.flights import Flights
 from bharat.local.memory import MemoryCache
 from bharat.local.options import MemoryOptions
 from bharat.testing.cache import CacheSuite, Neighbour
@@ -104,6 +106,25 @@ class TestStopsEverybody(Wrong):
                 return super().get_or_compute(key, telling, ttl=ttl)
             except Stopped as stopped:
                 raise stopped.error from None
+
+
+class Unmarked(Flights):
+    """Does not notice that an entry is changed."""
+
+    @contextmanager
+    def changing(self, key: str) -> Iterator[None]:
+        yield
+
+    @contextmanager
+    def changing_all(self) -> Iterator[None]:
+        yield
+
+
+class TestBringsBackWhatWasDeleted(Wrong):
+    class backend(SharedCache):  # noqa: N801
+        def __init__(self, options: MemoryOptions, platform: SmallPlatform) -> None:
+            super().__init__(options, platform)
+            self._flights = Unmarked()
 
 
 class TestKeepsAFailure(Wrong):
