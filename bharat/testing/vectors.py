@@ -260,6 +260,20 @@ class VectorsSuite(Suite):
         assert sorted(met) == sorted(point.id for point in points)
         assert _scanned(vectors, acme) == set()
 
+    def test_a_scan_goes_on_while_what_it_met_is_written_anew(self, vectors: Vectors, acme: UUID) -> None:
+        points = {point.id: point for point in (_point(acme, number % 8) for number in range(30))}
+        vectors.upsert(EMBEDDING, list(points.values()))
+        met: list[UUID] = []
+        after: str | None = None
+        while True:
+            places, after = vectors.scan(EMBEDDING, acme, after=after, limit=7)
+            met += [place.id for place in places]
+            assert len(met) <= len(points), "a point that is written anew is met again"
+            vectors.upsert(EMBEDDING, [points[place.id] for place in places])
+            if after is None:
+                break
+        assert sorted(met) == sorted(points)
+
     # Refusals.
 
     @pytest.mark.parametrize(

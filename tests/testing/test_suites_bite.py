@@ -175,6 +175,7 @@ FAULTS: dict[str, dict[str, set[str]]] = {
         "TestForgetsOnARestart": {"test_it_survives_a_restart"},
         "TestMakesAnIndexByItself": {"test_at_first_there_is_no_index"},
         "TestScansByPosition": {"test_a_scan_goes_on_while_what_it_met_is_deleted"},
+        "TestScansByTheTimeOfWriting": {"test_a_scan_goes_on_while_what_it_met_is_written_anew"},
         "TestFindsNothingWhenItIsAway": {"test_a_backend_that_does_not_answer_is_said_to_be_unavailable"},
         "TestWritesPartOfABadBatch": {"test_a_vector_that_can_t_be_is_refused"},
         "TestTakesASlugForAName": {"test_an_index_refuses_another_embedding"},

@@ -124,6 +124,31 @@ class TestScansByPosition(TestRight):
             return everything[begin : begin + limit], str(begin + limit) if begin + limit < len(everything) else None
 
 
+class TestScansByTheTimeOfWriting(TestRight):
+    """What is written anew comes last again."""
+
+    class backend(MemoryVectors):  # noqa: N801
+        def upsert(self, embedding: Embedding, points: Sequence[Point]) -> None:
+            super().upsert(embedding, points)
+            with self.store.lock:
+                written = self.written()
+                for point in points:
+                    written[self.place(point)] = max(written.values(), default=0) + 1
+
+        def scan(
+            self, embedding: Embedding, organisation_id: UUID | None, *, after: str | None = None, limit: int = 1000
+        ) -> tuple[Sequence[Place], str | None]:
+            everything, _ = super().scan(embedding, organisation_id, limit=10_000)
+            written = self.written()
+            rest = sorted((each for each in everything if written[each] > int(after or 0)), key=written.__getitem__)
+            return rest[:limit], str(written[rest[limit - 1]]) if len(rest) > limit else None
+
+        def written(self) -> dict[Place, int]:
+            """When each was, as a number; kept where the points are."""
+            found: dict[Place, int] = vars(self.store).setdefault("written", {})
+            return found
+
+
 class TestFindsNothingWhenItIsAway(TestRight):
     class backend(MemoryVectors):  # noqa: N801
         def query(

@@ -32,6 +32,11 @@ CREATE TABLE IF NOT EXISTS points (
     PRIMARY KEY (organisation, type, id)
 );
 """
+# A point keeps its rowid, by which `scan` goes; INSERT OR REPLACE would give it a new one.
+_UPSERT = """
+INSERT INTO points VALUES (?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET keys = excluded.keys, vector = excluded.vector
+"""
 
 
 class NewPluginVectors:
@@ -61,7 +66,7 @@ class NewPluginVectors:
         with self._index(embedding) as connection:
             for point in points:
                 check_vector(embedding, point.vector)
-            connection.executemany("INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?, ?)", map(_row, points))
+            connection.executemany(_UPSERT, map(_row, points))
 
     def delete(self, embedding: Embedding, places: Sequence[Place]) -> None:
         with self._index(embedding) as connection:
