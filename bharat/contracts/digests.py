@@ -12,7 +12,7 @@ from bharat.contracts.route import Parameter, Request
 CONTENT_DIGEST = Parameter(
     name="Content-Digest",
     location="header",
-    schema={"type": "string", "pattern": "^sha-256=:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=:$"},
+    schema={"type": "string", "pattern": "^(sha-256=:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=:)?$"},
     description="SHA-256 of the body, `sha-256=:<base64>:` (RFC 9530): what arrives otherwise is refused.",
 )
 
