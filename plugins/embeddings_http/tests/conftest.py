@@ -33,6 +33,10 @@ class ModelServer(LocalServer):
         """What goes wrong with the next requests, one after the other."""
         self._ask("PUT", "/faults", list(faults))
 
+    def read_at_most(self, characters: int) -> None:
+        """A request with a longer text is refused."""
+        self._ask("PUT", "/context", characters)
+
     def requests(self) -> list[dict[str, Any]]:
         """What was asked since this was asked last."""
         found: list[dict[str, Any]] = self._ask("GET", "/requests")
@@ -73,6 +77,7 @@ def model_server(running_model: ModelServer) -> ModelServer:
     """Running, in order, and asked for nothing yet."""
     running_model.start()
     running_model.fail()
+    running_model.read_at_most(1_000_000)
     running_model.requests()
     return running_model
 

@@ -1,5 +1,6 @@
 """A server that speaks `/v1/embeddings`, as a process: `model_server.py PORT KEY`. Its model counts pairs of letters.
 
+`PUT /context` takes the most characters of a text; a request with a longer one is refused whole, as vLLM and OpenAI do.
 Faults are told to it: `PUT /faults` takes a list, each for one request: {"status", "headers", "body", "delay", "trickle", "drop"}.
 `GET /requests` gives what was asked since the last time it was asked for that."""
 
@@ -32,6 +33,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     key = ""
+    context: ClassVar[list[int]] = [1_000_000]
     faults: ClassVar[list[dict[str, Any]]] = []
     requests: ClassVar[list[dict[str, Any]]] = []
     lock = threading.Lock()
@@ -44,8 +46,12 @@ class Handler(BaseHTTPRequestHandler):
         return self._send(200, told)
 
     def do_PUT(self) -> None:
+        told = json.loads(self._body())
         with self.lock:
-            self.faults[:] = json.loads(self._body())
+            if self.path == "/context":
+                self.context[:] = [told]
+            else:
+                self.faults[:] = told
         self._send(200, {})
 
     def do_POST(self) -> None:
@@ -75,6 +81,8 @@ class Handler(BaseHTTPRequestHandler):
             return self._send(404, {"error": {"message": "no such path"}})
         if not asked["input"] or any(not text for text in asked["input"]):
             return self._send(400, {"error": {"message": "'$.input' is invalid"}})
+        if any(len(text) > self.context[0] for text in asked["input"]):
+            return self._send(400, {"error": {"message": "This model's maximum context length is exceeded"}})
         dimension = asked.get("dimensions", DIMENSION)
         data = [
             {"object": "embedding", "index": number, "embedding": vector(text, dimension)}

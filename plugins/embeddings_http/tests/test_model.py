@@ -55,6 +55,26 @@ def test_no_more_of_a_text_is_sent_than_allowed(build_model: BuildModel, model_s
     assert asked["body"]["input"] == ["x" * 10, "a b", "?", "-"]
 
 
+def test_a_text_that_the_model_does_not_take_keeps_no_other_out(
+    build_model: BuildModel, model_server: ModelServer
+) -> None:
+    """Protected by `except Refused` in `HttpModel.embed`: without it the whole batch fails, and fails each time."""
+    model_server.read_at_most(100)
+    model = build_model()
+    long = "abcdefgh" * 50
+    vectors = model.embed(["first", long, "last"])
+    assert vectors == model.embed(["first", long[:100], "last"])
+
+
+def test_a_server_that_refuses_everything_is_not_asked_for_each_text(
+    build_model: BuildModel, model_server: ModelServer
+) -> None:
+    model_server.read_at_most(0)
+    with pytest.raises(EmbeddingsUnavailable, match="400"):
+        build_model().embed([f"text {number}" for number in range(30)])
+    assert len(model_server.requests()) == 2
+
+
 @pytest.mark.parametrize("fault", [{"status": 429}, {"status": 503}, {"status": 502}, {"drop": True}], ids=str)
 def test_a_passing_fault_is_waited_out(
     build_model: BuildModel, model_server: ModelServer, fault: dict[str, Any]

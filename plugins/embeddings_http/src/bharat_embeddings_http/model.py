@@ -23,10 +23,18 @@ log = logging.getLogger(__name__)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 """Seconds between two tries: drawn evenly up to a bound that doubles (Brooker 2015)."""
 _PASSING = frozenset({429, 500, 502, 503, 504})
+_REFUSING = frozenset({400, 413, 422})
+"""Said of what is sent: one text may be longer than the model reads, which is counted in the model's own tokens."""
+_SHORTEST = 64
+"""Characters of a text that is not halved once more."""
 _CHUNK = 64 * 1024
 _MAX_ANSWER = 256 * 1024 * 1024
 _NOTHING = "-"
 """Sent for a text without any character that counts: servers refuse an empty one."""
+
+
+class Refused(EmbeddingsUnavailable):
+    """The server takes none of what was sent."""
 
 
 class HttpModel:
@@ -58,12 +66,29 @@ class HttpModel:
         prefix = self._prefixes[purpose]
         for begin in range(0, len(texts), options.batch):
             batch = [prefix + self._plain(text) for text in texts[begin : begin + options.batch]]
-            raw = self._ask(self._body(batch), time.monotonic() + seconds)
-            found += vectors_in(raw, len(batch), options.dimension)
+            try:
+                found += self._vectors(batch, seconds)
+            except Refused:
+                self._vectors([_NOTHING], seconds)  # it is not for the texts when this is refused too
+                for text in batch:
+                    found.append(self._vector(text, seconds))
         return found
 
     def close(self) -> None:
         self._pool.clear()
+
+    def _vectors(self, texts: Sequence[str], seconds: float) -> Sequence[Sequence[float]]:
+        raw = self._ask(self._body(texts), time.monotonic() + seconds)
+        return vectors_in(raw, len(texts), self._options.dimension)
+
+    def _vector(self, text: str, seconds: float) -> Sequence[float]:
+        """That of one text, or of as much of its beginning as the model takes: no text may keep others out of the index."""
+        while True:
+            try:
+                return self._vectors([text], seconds)[0]
+            except Refused:
+                log.warning("the embedding server refuses a text of %d characters; a shorter one is tried", len(text))
+                text = text[: len(text) // 2].rstrip() if len(text) > _SHORTEST else _NOTHING
 
     def _plain(self, text: str) -> str:
         """What can be sent of a text: valid UTF-8, no U+0000, not too long."""
@@ -93,6 +118,8 @@ class HttpModel:
                 if status == 200:
                     return raw
                 told = _told(status)
+                if status in _REFUSING:
+                    raise Refused(told)
                 if status not in _PASSING:
                     raise EmbeddingsUnavailable(told)
                 if retry_after is not None:
