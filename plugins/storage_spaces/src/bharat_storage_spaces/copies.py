@@ -9,9 +9,8 @@ from bharat_storage_spaces.parts import parts_of
 if TYPE_CHECKING:
     from bharat_storage_spaces.bucket import Bucket
 
-AT_ONCE = 5 * 1024**3
-"""Bytes that one CopyObject copies, at most (S3's limit)."""
-_PART = 512 * 1024**2
+AT_ONCE = 512 * 1024**2
+"""Bytes that one request copies, at most. S3 allows 5 GiB; but a server that is silent while it copies must be done within `read_timeout`."""
 
 
 def copy(
@@ -32,6 +31,6 @@ def copy(
         )
         return answer
     with parts_of(bucket, target, **new) as parts:
-        for start in range(0, size, _PART):
-            parts.copy(origin, start, min(start + _PART, size))
+        for start in range(0, size, AT_ONCE):
+            parts.copy(origin, start, min(start + AT_ONCE, size))
         return parts.complete()
