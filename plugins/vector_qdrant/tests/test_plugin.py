@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from bharat.contracts.check import Status
-from bharat.contracts.vectors import Embedding, Point, VectorsUnavailable
+from bharat.contracts.vectors import Embedding, Point, Scope, VectorsUnavailable
 from bharat.testing.platform import SmallPlatform
 from bharat.testing.vectors import EMBEDDING, axis
 from bharat_vector_qdrant import EmbeddedOptions, QdrantOptions, bharat_vectors
@@ -88,6 +88,22 @@ def test_installations_with_other_prefixes_do_not_meet(build_server: BuildServer
     other.recreate(Embedding("another", 8))
     assert one.held() == EMBEDDING
     assert len(one.scan(EMBEDDING, None)[0]) == 1
+
+
+def test_an_address_that_answers_404_is_told_as_one_that_does_not_serve_us(
+    build_server: BuildServer, qdrant: QdrantFacade
+) -> None:
+    """A proxy says so while what is behind it moves."""
+    elsewhere = build_server(url=f"{qdrant.url}/elsewhere")
+    acts: list[Callable[[], object]] = [
+        elsewhere.held,
+        lambda: elsewhere.recreate(EMBEDDING),
+        lambda: elsewhere.query(EMBEDDING, uuid4(), axis(0), scopes=[Scope("contact")], limit=1),
+        lambda: elsewhere.scan(EMBEDDING, None),
+    ]
+    for act in acts:
+        with pytest.raises(VectorsUnavailable, match=r"404.*vectors\.qdrant\.url"):
+            act()
 
 
 def test_a_wrong_key_is_told_and_never_shown(build_server: BuildServer) -> None:

@@ -79,7 +79,7 @@ class QdrantVectors:
         return None
 
     def recreate(self, embedding: Embedding) -> None:
-        ask, client, seconds = self._asking, self._client, self._options.write_timeout
+        ask, client, seconds = self._ask_server, self._client, self._options.write_timeout
         for name in self._collections():
             ask(lambda name=name: client.delete_collection(name, timeout=seconds))  # type: ignore[misc]
         name = self.collection(embedding)
@@ -177,8 +177,15 @@ class QdrantVectors:
 
     def _collections(self) -> list[str]:
         """Those of our prefix; another's begins otherwise, since a prefix has no hyphen."""
-        answer = self._asking(self._client.get_collections)
+        answer = self._ask_server(self._client.get_collections)
         return sorted(each.name for each in answer.collections if each.name.startswith(f"{self._options.prefix}-"))
+
+    def _ask_server(self, ask: Callable[[], ResultT]) -> ResultT:
+        """For what a Qdrant always has: 404 comes from something else at its address."""
+        try:
+            return self._asking(ask)
+        except Missing:
+            raise VectorsUnavailable("Qdrant's address answers 404: see vectors.qdrant.url.") from None
 
     def _of(self, embedding: Embedding, ask: Callable[[], ResultT]) -> ResultT:
         try:
