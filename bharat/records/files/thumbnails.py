@@ -6,6 +6,7 @@ A picture comes from anybody: only raster formats are decoded, and none with mor
 from __future__ import annotations
 
 import io
+import threading
 from importlib.util import find_spec
 
 from bharat.data.off_loop import off_loop
@@ -15,8 +16,14 @@ SIDE = 256
 MOST_BYTES = 32 * 1024 * 1024
 """Larger pictures get no thumbnail: one is held in memory while it is decoded."""
 MOST_PIXELS = 50_000_000
+MOST_DECODED = 96 * 1024 * 1024
+"""Bytes of pixels. A JPEG is decoded at an eighth of its size; of the other formats the whole picture is in memory."""
 THUMBNAIL_TYPE = "image/webp"
 _FORMATS = {"image/gif": "GIF", "image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
+
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Each costs memory, of a server too where the worker is in it."""
 
 
 class NoPicture(Exception):
@@ -30,7 +37,8 @@ def can_picture(content_type: str, size: int) -> bool:
 
 def thumbnail_of(picture: bytes) -> bytes:
     """A WebP that fits into `SIDE` by `SIDE` pixels, upright, without the picture's metadata. Raises `NoPicture`."""
-    return off_loop(lambda: _made(picture))
+    with _ONE_AT_A_TIME:
+        return off_loop(lambda: _made(picture))
 
 
 def _made(picture: bytes) -> bytes:
@@ -40,9 +48,11 @@ def _made(picture: bytes) -> bytes:
         with Image.open(io.BytesIO(picture), formats=sorted(_FORMATS.values())) as opened:
             if opened.width * opened.height > MOST_PIXELS:
                 raise NoPicture(f"it has {opened.width} x {opened.height} pixels")
+            if opened.format != "JPEG" and opened.width * opened.height * len(opened.getbands()) > MOST_DECODED:
+                raise NoPicture(f"it takes more than {MOST_DECODED} bytes to decode")
             opened.draft("RGB", (SIDE * 2, SIDE * 2))
-            upright = ImageOps.exif_transpose(opened)
-            upright.thumbnail((SIDE, SIDE))
+            opened.thumbnail((SIDE, SIDE))
+            upright = ImageOps.exif_transpose(opened)  # of the small one: it copies
             small = upright.convert("RGBA" if "A" in upright.getbands() or "transparency" in upright.info else "RGB")
     except NoPicture:
         raise
