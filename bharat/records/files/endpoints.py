@@ -90,8 +90,10 @@ class FileEndpoints:
             unit = request.unit
             # Held: nobody deletes the record or takes it from the caller while the file is added.
             self._record(request, unit, "write", lock="change")
+            self._check_room(unit, record)  # others may have filled it; the sweep removes what was stored
             row = by_id(unit, file)
             if row is None or not make_ready(unit, row, stored):
+                app.storage.delete(key)  # which no row tells of
                 raise Unavailable("The upload took longer than a day and was swept.")
             enqueue_thumbnail(unit, file, stored)
         made = File(

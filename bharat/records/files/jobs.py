@@ -125,7 +125,7 @@ def _remove_unless_ready(unit: Unit, file: UUID) -> None:
 
 
 def sweep(app: Application) -> int:
-    """Forget files that broke off, with what storage has of them; how many. What waits to be verified is not among them: it gets
+    """Forget files that broke off, and have what storage has of them removed; how many. What waits to be verified is not among them: it gets
     its job again, unless that is still at it."""
     count = 0
     for (organisation_id,) in app.database.read(None).rows(sa.select(organisations.c.id)):
@@ -136,9 +136,11 @@ def sweep(app: Application) -> int:
         while found := stale(app.database, organisation_id, UNFINISHED, _BATCH):
             forgotten = 0
             for row in found:
-                app.storage.delete(content_key(organisation_id, row.id))
                 with app.database.write(organisation_id, SYSTEM) as unit:
-                    forgotten += forget(unit, row.id, FileState(row.state))
+                    # It may have become ready since it was found: only who took its row away removes the bytes.
+                    if forget(unit, row.id, FileState(row.state)):
+                        enqueue(unit, REMOVE, payload_of(row.id))
+                        forgotten += 1
                 give_way()
             count += forgotten
             if not forgotten:  # others sweep
@@ -147,10 +149,7 @@ def sweep(app: Application) -> int:
 
 
 def _sweep(job: JobContext) -> None:
-    try:
-        log.info("forgot %d unfinished files", sweep(job.app))
-    except StorageUnavailable as error:
-        raise Retry(str(error)) from error
+    log.info("forgot %d unfinished files", sweep(job.app))
 
 
 def _of(job: JobContext) -> tuple[Application, UUID, UUID]:

@@ -8,18 +8,18 @@ from collections.abc import Iterator
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import sqlalchemy as sa
 from falcon import testing
 from PIL import Image
 
-from bharat.contracts.storage import StorageUnavailable
-from bharat.local.folder import FolderStorage
+from bharat.contracts.storage import Storage, StorageUnavailable
 from bharat.records.files import jobs
 from bharat.records.files.tables import record_files
+from bharat.testing.files import Answer
 from bharat.testing.platform import ShiftableClock
+from bharat.testing.suite import eventually
 from bharat.work import backoff
 from bharat.work.clock import CronClock
 from bharat.work.dead import list_jobs
@@ -27,6 +27,7 @@ from bharat.work.tables import State
 from bharat.work.worker import Runner
 from plugins.crm.tests.desk import Desk
 from tests.fixtures.application import Caller
+from tests.fixtures.links import fetched
 
 CONTENT = bytes(range(256)) * 4000
 
@@ -92,6 +93,11 @@ def rows(desk: Desk) -> int:
 
 def stored(desk: Desk) -> list[str]:
     return [file.key for file in desk.site.app.storage.list()]
+
+
+def class_of_storage(desk: Desk) -> Any:
+    """What a test changes to let the file store fail, whichever was chosen."""
+    return type(desk.site.app.storage)
 
 
 def picture(width: int = 800, height: int = 400, format: str = "PNG") -> bytes:
@@ -190,13 +196,13 @@ def test_an_upload_that_breaks_off_shows_nothing_and_is_swept(
     """Mutant: `test_without_the_sweep_what_broke_off_stays`."""
     app = desk.site.app
 
-    def put(self: FolderStorage, key: str, chunks: Iterator[bytes], **more: Any) -> Any:
+    def put(self: Storage, key: str, chunks: Iterator[bytes], **more: Any) -> Any:
         written(self, key, chunks, **more)
         raise StorageUnavailable("it was cut off after the last byte")
 
-    written = FolderStorage.put
+    written = class_of_storage(desk).put
     with monkeypatch.context() as patch:
-        patch.setattr(FolderStorage, "put", put)
+        patch.setattr(class_of_storage(desk), "put", put)
         answer = add(desk.agent, deal)
     assert answer.status_code == 503
     assert desk.agent.get(files_of(deal)).json["items"] == []
@@ -230,14 +236,14 @@ def test_a_sweep_leaves_what_is_ready(desk: Desk, deal: str, clock: ShiftableClo
 def test_a_record_that_is_deleted_during_the_upload_gets_no_file(
     desk: Desk, deal: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written = FolderStorage.put
+    written = class_of_storage(desk).put
 
-    def put(self: FolderStorage, key: str, chunks: Iterator[bytes], **more: Any) -> Any:
+    def put(self: Storage, key: str, chunks: Iterator[bytes], **more: Any) -> Any:
         found = written(self, key, chunks, **more)
         assert desk.agent.delete(f"/api/v1/deals/{deal}").status_code == 204
         return found
 
-    monkeypatch.setattr(FolderStorage, "put", put)
+    monkeypatch.setattr(class_of_storage(desk), "put", put)
     assert add(desk.agent, deal).status_code == 404
     desk.agent.post(f"/api/v1/deals/{deal}/restore")
     assert desk.agent.get(files_of(deal)).json["items"] == []
@@ -279,7 +285,7 @@ def test_a_file_store_that_is_away_forgets_no_deletion(
 ) -> None:
     file = added(desk.agent, deal)
     with monkeypatch.context() as patch:
-        patch.setattr(FolderStorage, "delete", _unavailable)
+        patch.setattr(class_of_storage(desk), "delete", _unavailable)
         assert desk.agent.delete(f"{files_of(deal)}/{file['id']}").status_code == 204
         work(desk)
     assert len(stored(desk)) == 1
@@ -294,7 +300,7 @@ def test_a_deletion_waits_for_a_file_store_that_is_away_for_days(
     """Mutant: `test_with_some_attempts_alone_a_deleted_file_stays`."""
     file = added(desk.agent, deal)
     with monkeypatch.context() as patch:
-        patch.setattr(FolderStorage, "delete", _unavailable)
+        patch.setattr(class_of_storage(desk), "delete", _unavailable)
         desk.agent.delete(f"{files_of(deal)}/{file['id']}")
         wait_long(desk, clock)
     assert len(stored(desk)) == 1
@@ -314,7 +320,7 @@ def test_with_some_attempts_alone_a_deleted_file_stays(
 def test_a_file_store_that_is_away_is_a_503(desk: Desk, deal: str, monkeypatch: pytest.MonkeyPatch) -> None:
     file = added(desk.agent, deal)
     for method in ("put", "open", "presign_get", "presign_put"):
-        monkeypatch.setattr(FolderStorage, method, _unavailable)
+        monkeypatch.setattr(class_of_storage(desk), method, _unavailable)
     path = f"{files_of(deal)}/{file['id']}"
     answers = [
         add(desk.agent, deal), desk.agent.get(f"{path}/content"), desk.agent.get(f"{path}/link"),
@@ -322,6 +328,39 @@ def test_a_file_store_that_is_away_is_a_503(desk: Desk, deal: str, monkeypatch: 
     ]  # fmt: skip
     assert [answer.status_code for answer in answers] == [503] * 4
     assert len(desk.agent.get(files_of(deal)).json["items"]) == 1
+
+
+def test_a_file_that_becomes_ready_while_the_sweep_looks_keeps_its_bytes(
+    desk: Desk, deal: str, clock: ShiftableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Protected by `if forget(...)` in `bharat.records.files.jobs.sweep`."""
+    begun = begin(desk, deal)
+    send(desk, begun)
+    clock.advance(timedelta(days=1, seconds=1))
+    find = jobs.stale
+
+    def meanwhile(*arguments: Any) -> list[Any]:
+        found = find(*arguments)
+        if found:
+            complete(desk, deal, begun)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "stale", meanwhile)
+        assert jobs.sweep(desk.site.app) == 0
+    work(desk)
+    path = f"{files_of(deal)}/{begun['file']['id']}"
+    assert desk.agent.get(path).json["state"] == "ready"
+    assert desk.agent.get(f"{path}/content").content == CONTENT
+
+
+def test_without_asking_the_row_the_sweep_takes_the_bytes_of_a_ready_file(
+    desk: Desk, deal: str, clock: ShiftableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "forget", lambda *_: True)
+    monkeypatch.setattr(jobs, "_BATCH", 1)
+    with pytest.raises(AssertionError):
+        test_a_file_that_becomes_ready_while_the_sweep_looks_keeps_its_bytes(desk, deal, clock, monkeypatch)
 
 
 def test_history_and_events_tell_of_files(desk: Desk, deal: str) -> None:
@@ -341,6 +380,28 @@ def test_a_record_takes_so_many_files_and_no_more(desk: Desk, deal: str, monkeyp
     assert answer.status_code == 409
 
 
+def test_of_files_that_arrive_together_no_more_are_kept_than_there_is_room_for(
+    desk: Desk, deal: str, clock: ShiftableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Protected by the second `_check_room` in `FileEndpoints.upload`."""
+    monkeypatch.setattr("bharat.records.files.endpoints.MOST_FILES", 1)
+    written = class_of_storage(desk).put
+
+    def put(self: Storage, key: str, chunks: Iterator[bytes], **more: Any) -> Any:
+        patch.undo()
+        added(desk.agent, deal)
+        return written(self, key, chunks, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(class_of_storage(desk), "put", put)
+        assert add(desk.agent, deal).status_code == 409
+    assert len(desk.agent.get(files_of(deal)).json["items"]) == 1
+    clock.advance(timedelta(days=1, seconds=1))
+    assert jobs.sweep(desk.site.app) == 1
+    work(desk)
+    assert len(stored(desk)) == 1
+
+
 # Straight to the file store.
 
 
@@ -352,12 +413,9 @@ def begin(desk: Desk, deal: str, content: bytes = CONTENT, **more: Any) -> dict[
     return found
 
 
-def send(desk: Desk, begun: dict[str, Any], content: bytes = CONTENT) -> testing.Result:
+def send(desk: Desk, begun: dict[str, Any], content: bytes = CONTENT) -> Answer:
     """As a client sends it: without credentials, to the URL as given."""
-    url = urlsplit(begun["url"])
-    return desk.site.client.simulate_request(
-        begun["method"], url.path, query_string=url.query, headers=begun["headers"], body=content
-    )
+    return fetched(desk.site.client, begun["url"], begun["method"], content, begun["headers"])
 
 
 def complete(desk: Desk, deal: str, begun: dict[str, Any]) -> dict[str, Any]:
@@ -374,7 +432,7 @@ def test_an_upload_straight_to_the_store_is_verified(desk: Desk, deal: str) -> N
     assert (begun["file"]["state"], begun["file"]["size"]) == ("awaiting", len(CONTENT))
     path = f"{files_of(deal)}/{begun['file']['id']}"
     assert desk.agent.get(f"{path}/content").status_code == 409
-    assert send(desk, begun).status_code == 204
+    assert send(desk, begun).status < 300
     assert stored(desk) == []
     file = complete(desk, deal, begun)
     assert (file["state"], file["sha256"], file["size"]) == ("ready", sha256(CONTENT).hexdigest(), len(CONTENT))
@@ -397,7 +455,7 @@ def test_what_is_not_as_announced_is_refused(
 ) -> None:
     begun = begin(desk, deal, **announced)
     if sent is not None:
-        assert send(desk, begun, sent).status_code == 204
+        assert send(desk, begun, sent).status < 300
     file = complete(desk, deal, begun)
     assert file["state"] == "refused"
     assert reason in file["reason"]
@@ -426,7 +484,7 @@ def test_without_looking_for_it_what_was_stored_is_refused(
     desk: Desk, deal: str, clock: ShiftableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Protected: `stored = app.storage.stat(key)` in `_stored`."""
-    monkeypatch.setattr(FolderStorage, "stat", _missing)
+    monkeypatch.setattr(class_of_storage(desk), "stat", _missing)
     with pytest.raises(AssertionError, match="refused"):
         test_a_verified_upload_whose_worker_died_is_verified_again(desk, deal, clock, monkeypatch)
 
@@ -438,14 +496,14 @@ def test_an_upload_removed_while_it_is_verified_leaves_nothing(
     send(desk, begun)
     path = f"{files_of(deal)}/{begun['file']['id']}"
     desk.agent.post(f"{path}/complete")
-    completed = FolderStorage.complete
+    completed = class_of_storage(desk).complete
 
-    def then_removed(self: FolderStorage, *arguments: Any, **more: Any) -> Any:
+    def then_removed(self: Storage, *arguments: Any, **more: Any) -> Any:
         found = completed(self, *arguments, **more)
         assert desk.agent.delete(path).status_code == 204
         return found
 
-    monkeypatch.setattr(FolderStorage, "complete", then_removed)
+    monkeypatch.setattr(class_of_storage(desk), "complete", then_removed)
     work(desk)
     work(desk)
     assert (rows(desk), stored(desk)) == (0, [])
@@ -459,7 +517,7 @@ def test_a_file_store_that_is_away_for_days_loses_no_upload(
     send(desk, begun)
     path = f"{files_of(deal)}/{begun['file']['id']}"
     with monkeypatch.context() as patch:
-        patch.setattr(FolderStorage, "complete", _unavailable)
+        patch.setattr(class_of_storage(desk), "complete", _unavailable)
         assert complete(desk, deal, begun)["state"] == "verifying"
         wait_long(desk, clock)
     assert desk.agent.get(path).json["state"] == "verifying"
@@ -485,7 +543,7 @@ def test_an_upload_whose_job_died_is_verified_after_all(
     send(desk, begun)
     with monkeypatch.context() as patch:
         patch.setattr("bharat.work.queue.stored_limit", lambda max_attempts: 1)
-        patch.setattr(FolderStorage, "complete", _unavailable)
+        patch.setattr(class_of_storage(desk), "complete", _unavailable)
         complete(desk, deal, begun)
     app = desk.site.app
     path = f"{files_of(deal)}/{begun['file']['id']}"
@@ -507,7 +565,7 @@ def test_an_upload_that_was_swept_before_it_was_verified_is_refused(
     begun = begin(desk, deal)
     send(desk, begun)
     with monkeypatch.context() as patch:
-        patch.setattr(FolderStorage, "complete", _unavailable)
+        patch.setattr(class_of_storage(desk), "complete", _unavailable)
         complete(desk, deal, begun)
         wait_long(desk, clock)
     desk.site.app.storage.sweep(older_than=timedelta(0))
@@ -516,17 +574,21 @@ def test_an_upload_that_was_swept_before_it_was_verified_is_refused(
     assert (file["state"], "was swept" in file["reason"]) == ("refused", True)
     clock.advance(timedelta(days=1))
     assert jobs.sweep(desk.site.app) == 1
+    work(desk)
     assert (rows(desk), stored(desk)) == (0, [])
 
 
-def test_a_link_gives_the_file_to_whoever_has_it(desk: Desk, deal: str, clock: ShiftableClock) -> None:
-    file = added(desk.agent, deal)
-    url = urlsplit(desk.agent.get(f"{files_of(deal)}/{file['id']}/link").json["url"])
-    answer = desk.site.client.simulate_get(url.path, query_string=url.query)
-    assert answer.content == CONTENT
+def test_a_link_gives_the_file_to_whoever_has_it(desk: Desk, deal: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until it expires. A file store of its own has a clock of its own, so that time really passes."""
+    path = f"{files_of(deal)}/{added(desk.agent, deal)['id']}/link"
+    answer = fetched(desk.site.client, desk.agent.get(path).json["url"])
+    assert answer.body == CONTENT
     assert answer.headers["content-disposition"] == 'attachment; filename="offer.pdf"'
-    clock.advance(timedelta(minutes=5, seconds=1))
-    assert desk.site.client.simulate_get(url.path, query_string=url.query).status_code == 403
+    monkeypatch.setattr("bharat.records.files.endpoints.LINK_EXPIRES", timedelta(seconds=1))
+    soon_over = desk.agent.get(path).json["url"]
+    eventually(
+        lambda: fetched(desk.site.client, soon_over).status == 403, within=timedelta(seconds=20), what="it is refused"
+    )
 
 
 # Pictures.
