@@ -35,6 +35,9 @@ from bharat.search.state import (
 )
 from bharat.work.followers import last_number
 
+MAKING = "search.index"
+"""The lock of who makes the index. While it is made there is none, which must not be taken for an invitation to make one."""
+_LEASE = timedelta(seconds=30)
 _ORGANISATIONS = sa.select(organisations.c.id, organisations.c.slug).order_by(organisations.c.id)
 
 
@@ -73,13 +76,7 @@ class Rebuild:
         """Go through every organisation, or on where one that was killed stopped; then remove what the database does not know. An index
         of another embedding, or one that is missing, is made anew; with `anew` any."""
         database = self._app.database
-        known = known_index(database)
-        if anew or known is None or known.embedding != self._embedding or self._app.vectors.held() != self._embedding:
-            known = make_index(self._app, self._embedding)
-        elif known.finished_at is not None:
-            known = begin_run(database, known)
-        else:
-            self.progress.resumed = True
+        known = self._begun(anew)
         for row in database.read(None).rows(_ORGANISATIONS):
             self.progress.organisation = row.slug
             self.organisation(row.id, known, known.run)
@@ -87,6 +84,17 @@ class Rebuild:
         self._remove_unknown(None)
         end_run(database, known.run)
         return self.progress
+
+    def _begun(self, anew: bool) -> Index:
+        app = self._app
+        with holding(app.locks, MAKING, ttl=_LEASE, wait=timedelta(minutes=1)):
+            known = known_index(app.database)
+            if anew or known is None or known.embedding != self._embedding or app.vectors.held() != self._embedding:
+                return make_index(app, self._embedding)
+            if known.finished_at is not None:
+                return begin_run(app.database, known)
+        self.progress.resumed = True
+        return known
 
     def only(self, organisation_id: UUID) -> Progress:
         """Go through one organisation, or on where that stopped. Raises `EmbeddingMismatch` or `IndexMissing` when the index fits no more:
@@ -178,7 +186,7 @@ def index_for(app: Searched, embedding: Embedding) -> Index:
     else may use it. `Unavailable` when another makes it and takes long."""
     known, held = known_index(app.database), app.vectors.held()
     if held is None and (known is None or known.finished_at is None):
-        with holding(app.locks, "search.index", ttl=timedelta(seconds=30), wait=timedelta(seconds=10)):
+        with holding(app.locks, MAKING, ttl=_LEASE, wait=timedelta(seconds=10)):
             known, held = known_index(app.database), app.vectors.held()
             if held is None and (known is None or known.finished_at is None):
                 # Nobody has used this index, so that nobody loses anything.
@@ -193,7 +201,7 @@ def index_for(app: Searched, embedding: Embedding) -> Index:
 
 
 def make_index(app: Searched, embedding: Embedding) -> Index:
-    """Make the index anew, and note it. Noted before, so that one who is killed in between leaves nothing that is taken for complete;
+    """Make the index anew, and note it; whoever calls holds `MAKING`. Noted before, so that one who is killed in between leaves nothing that is taken for complete;
     and after, so that what others wrote into the old one in between is not either."""
     begin_index(app.database, embedding)
     app.vectors.recreate(embedding)

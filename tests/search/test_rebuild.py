@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -20,7 +21,7 @@ from bharat.contracts.errors import BharatError
 from bharat.contracts.vectors import Embedding, EmbeddingMismatch, IndexMissing, Place, Point, embedding_of
 from bharat.data.clock import OffsetClock
 from bharat.search import rebuild as rebuilding
-from bharat.search.rebuild import Rebuild
+from bharat.search.rebuild import Rebuild, index_for
 from bharat.search.state import known_index
 from bharat.testing.suite import eventually
 from bharat.web.health import REMEMBERED
@@ -207,7 +208,7 @@ PROGRAM = """
 import os, signal, sys
 from bharat.app import build, load_plugins
 from bharat.config import load
-from bharat.search.rebuild import Rebuild
+from bharat.search.rebuild import Rebuild, index_for
 from bharat.search.state import known_index
 
 after = int(sys.argv[1])
@@ -309,6 +310,50 @@ def test_one_that_was_killed_while_the_index_was_made_begins_anew(desk: Desk, mo
     assert desk.search("darcel")["degraded"] == "embedding_mismatch"
     assert Rebuild(desk.app).all().records == 5
     assert desk.search("Darsel Schlect")["degraded"] is None
+
+
+def an_index_that_is_being_made_is_made_by_one(
+    desk: Desk, qdrant: QdrantFacade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between dropping the old index and making the new one, a follower asks for its index."""
+    fill(desk, 5)
+    Rebuild(desk.app).all()
+    monkeypatch.setattr(desk.app, "embeddings", Renamed(desk))
+    embedding = embedding_of(desk.app.embeddings)
+    recreate, makers = desk.app.vectors.recreate, set[str]()
+    followers: list[threading.Thread] = []
+
+    def slowly(wanted: Embedding) -> None:
+        makers.add(threading.current_thread().name)
+        if not followers:
+            qdrant.empty()
+            followers.append(threading.Thread(target=lambda: index_for(desk.app, embedding), name="follower"))
+            followers[0].start()
+            followers[0].join(2)
+        recreate(wanted)
+
+    monkeypatch.setattr(desk.app.vectors, "recreate", slowly)
+    assert Rebuild(desk.app).all().records == 5
+    followers[0].join(30)
+    assert makers == {threading.current_thread().name}
+    assert desk.search("Darsel Schlect")["degraded"] is None
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])
+def test_an_index_that_is_being_made_is_made_by_one(
+    desk: Desk, qdrant: QdrantFacade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    an_index_that_is_being_made_is_made_by_one(desk, qdrant, monkeypatch)
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])
+def test_the_mutant_that_makes_it_without_the_lock_is_caught(
+    desk: Desk, qdrant: QdrantFacade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Removes `with holding(...)` from `bharat.search.rebuild.Rebuild._begun`: the follower makes the index meanwhile."""
+    monkeypatch.setattr(rebuilding, "holding", lambda *_, **__: nullcontext())
+    with pytest.raises(AssertionError):
+        an_index_that_is_being_made_is_made_by_one(desk, qdrant, monkeypatch)
 
 
 @pytest.mark.parametrize("dialect", ["sqlite"])
