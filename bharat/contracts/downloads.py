@@ -7,13 +7,13 @@ from urllib.parse import quote
 
 from bharat.contracts.errors import NotFound, RangeNotSatisfiable, Unavailable
 from bharat.contracts.route import Parameter, Request, Response
-from bharat.contracts.storage import FileMissing, OpenFile, StorageUnavailable, StoredFile, validate_inline_type
-from bharat.contracts.storage import RangeNotSatisfiable as NoSuchRange
+from bharat.contracts.storage import FileMissing, RangeAfterEnd, StorageUnavailable, StoredFile, validate_inline_type
 
 RANGE = Parameter(
     name="Range",
     location="header",
-    schema={"type": "string", "pattern": "^bytes=[0-9]{1,9}-([0-9]{1,9})?$"},
+    # No pattern: what is no range of bytes is passed over (RFC 9110, 14.2).
+    schema={"type": "string", "examples": ["bytes=0-1023"]},
     description="One byte range, `bytes=0-499` or `bytes=500-` (RFC 9110, 14.2); another form gets the whole file.",
 )
 
@@ -54,12 +54,12 @@ def serve(request: Request, key: str, *, filename: str | None = None, inline_typ
         opened = storage.open(key, start=start, end=end)
     except FileMissing:
         raise NotFound("This file is no longer there.") from None
-    except NoSuchRange:
+    except RangeAfterEnd:
         raise _no_such_range(storage.stat(key).size) from None
     except StorageUnavailable as error:
         raise Unavailable("The file store does not answer.") from error
     if wanted and opened.file.size == 0:
-        _close(opened)
+        opened.chunks.close()
         raise _no_such_range(0)
     headers = _headers(opened.file, filename, inline_type)
     headers["Content-Length"] = str(opened.end - opened.start)
@@ -72,11 +72,6 @@ def serve(request: Request, key: str, *, filename: str | None = None, inline_typ
         content_type=inline_type or stored_type,
         chunks=opened.chunks,
     )
-
-
-def _close(opened: OpenFile) -> None:
-    for _ in opened.chunks:  # there is none: this closes the file
-        pass
 
 
 def _no_such_range(size: int) -> RangeNotSatisfiable:

@@ -41,8 +41,8 @@ class UploadTooLarge(StorageError):
     """More bytes were uploaded than the URL was made for; they are gone, nothing was stored."""
 
 
-class RangeNotSatisfiable(StorageError):
-    """The range starts at or after the file's end (RFC 9110, 14.4)."""
+class RangeAfterEnd(StorageError):
+    """The range starts at or after the file's end; over HTTP that is 416 (RFC 9110, 14.4)."""
 
 
 class StorageUnavailable(StorageError):
@@ -102,14 +102,25 @@ class ListedFile:
     modified_at: datetime
 
 
+class Chunks(Protocol):
+    """Bytes that are read one after another, as from a generator. What they are read from is given back at their end, and by
+    `close`, which is idempotent: nothing more comes after it."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def __next__(self) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """A file being read: `chunks` yields the bytes from `start` up to, not including, `end`; close them by exhausting or `chunks.close()`."""
+    """A file being read: `chunks` yields the bytes from `start` up to, not including, `end`; who does not exhaust them closes them."""
 
     file: StoredFile
     start: int
     end: int
-    chunks: Iterator[bytes]
+    chunks: Chunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +166,7 @@ class Storage(Protocol):
     def open(self, key: str, *, start: int = 0, end: int | None = None) -> OpenFile:
         """Read bytes `start` to `end` (exclusive; `None` or past the end: the end).
 
-        Raises `FileMissing`; `RangeNotSatisfiable` when `start` is at or after the end of a file that has bytes (of an
+        Raises `FileMissing`; `RangeAfterEnd` when `start` is at or after the end of a file that has bytes (of an
         empty file any range is empty); `ValueError` when `start` is negative or `end` comes before it."""
         ...
 

@@ -27,7 +27,7 @@ from bharat.contracts.storage import (
     ListedFile,
     OpenFile,
     PresignedPut,
-    RangeNotSatisfiable,
+    RangeAfterEnd,
     StorageFeatures,
     StorageUnavailable,
     StoredFile,
@@ -161,7 +161,7 @@ class FolderStorage:
         fd, file = self._read(key, self._segments(key))
         if file.size and start >= file.size:
             os.close(fd)
-            raise RangeNotSatisfiable(f"{key} has {file.size} bytes: there is none from {start}")
+            raise RangeAfterEnd(f"{key} has {file.size} bytes: there is none from {start}")
         start = min(start, file.size)
         end = file.size if end is None else min(end, file.size)
         return OpenFile(file, start, end, FileChunks(fd, start, end))

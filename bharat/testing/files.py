@@ -41,6 +41,22 @@ def fetch_over_http(
             return Answer(error.code, error.read(), {k.lower(): v for k, v in error.headers.items()})
 
 
+REFUSALS = (400, 401, 403, 404, 410)
+"""Statuses with which a backend refuses a URL: that there is nothing is an answer too."""
+
+
+def forgeries(own: str, other: str, key: str, other_key: str) -> set[str]:
+    """URLs that nobody signed, made of two that were, for two names of the same length: the first with the other's name in it, where
+    it can be read there, and, whatever they look like, the beginning of the second with the end of the first."""
+    length = min(len(own), len(other))
+    apart = [at for at in range(length) if own[at] != other[at]]
+    assert apart, "the URLs of two files are the same"
+    half = (apart[0] + apart[-1]) // 2 + 1
+    made = {own.replace(key, other_key), other[:half] + own[half:]} - {own, other}
+    assert made, f"no URL can be made of {own} and {other} that neither of them is"
+    return made
+
+
 class ClientGone(Exception):
     """Raised by the chunks of an upload whose client went away."""
 

@@ -16,7 +16,7 @@ from bharat.contracts.storage import (
     ChecksumMismatch,
     FileMissing,
     InvalidKey,
-    RangeNotSatisfiable,
+    RangeAfterEnd,
     Storage,
     StorageUnavailable,
 )
@@ -193,10 +193,11 @@ class StorageSuite(PresignedPromises):
         with pytest.raises(InvalidKey):
             storage.delete(key)
         if storage.features.presign:
+            upload = storage.presign_put(expires=timedelta(minutes=1), content_type="text/csv", max_size=10).upload
             with pytest.raises(InvalidKey):
                 storage.presign_get(key, expires=timedelta(minutes=1))
             with pytest.raises(InvalidKey):
-                storage.complete("0-" + "0" * 32, key, max_size=10)
+                storage.complete(upload, key, max_size=10)
         assert asked == []
         assert keys(storage.list()) == []
 
@@ -231,7 +232,7 @@ class StorageSuite(PresignedPromises):
     @pytest.mark.parametrize("start", [10, 11, 10**12])
     def test_a_range_after_the_end_is_refused(self, storage: Storage, start: int) -> None:
         storage.put("digits", [b"0123456789"])
-        with pytest.raises(RangeNotSatisfiable):
+        with pytest.raises(RangeAfterEnd):
             storage.open("digits", start=start)
 
     @pytest.mark.parametrize(("start", "end"), [(-1, None), (3, 2), (0, -1)])
@@ -245,10 +246,23 @@ class StorageSuite(PresignedPromises):
         for _ in range(50):
             chunks = storage.open("a").chunks
             next(chunks)
-            chunks.close()  # type: ignore[attr-defined]
+            chunks.close()
         storage.delete("a")
         with pytest.raises(FileMissing):
             storage.open("a")
+
+    @pytest.mark.parametrize(("content", "start", "end"), [(b"digits", 3, 3), (b"digits", 0, 0), (b"", 0, None)])
+    def test_a_range_without_bytes_can_be_closed_like_any_other(
+        self, storage: Storage, content: bytes, start: int, end: int | None
+    ) -> None:
+        storage.put("a", [content])
+        for unread in (True, False):
+            chunks = storage.open("a", start=start, end=end).chunks
+            if not unread:
+                assert list(chunks) == []
+            chunks.close()
+            chunks.close()
+            assert list(chunks) == []
 
     # Whole or not at all.
 

@@ -14,6 +14,7 @@ import pytest
 from bharat.contracts.storage import ListedFile, OpenFile, Storage, StoredFile
 from bharat.local.folder import FolderStorage
 from bharat.local.options import FolderOptions
+from bharat.local.signed_urls import SignedUrls
 from bharat.testing.files import MEBI, Fetch, fetch_over_http
 from bharat.testing.platform import SmallPlatform
 from bharat.testing.storage import StorageSuite
@@ -121,6 +122,22 @@ class TestItsLinksNeverExpire(Wrong):
     class backend(FolderStorage):  # noqa: N801
         def presign_get(self, key: str, *, expires: timedelta, **more: Any) -> str:
             return super().presign_get(key, expires=timedelta(days=365), **more)
+
+
+class TestItsLinksGiveAnyFile(Wrong):
+    @pytest.fixture(autouse=True)
+    def unsigned(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(SignedUrls, "_check", lambda *_: None)
+
+
+class TestLeavesAnEmptyRangeUnclosed(Wrong):
+    class backend(FolderStorage):  # noqa: N801
+        def open(self, key: str, *, start: int = 0, end: int | None = None) -> OpenFile:
+            opened = super().open(key, start=start, end=end)
+            if opened.start == opened.end:
+                opened.chunks.close()
+                return replace(opened, chunks=iter(()))  # type: ignore[arg-type] # as it is wrong
+            return opened
 
 
 class TestCompletesUnseen(Wrong):

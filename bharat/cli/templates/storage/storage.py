@@ -21,7 +21,7 @@ from bharat.contracts.storage import (
     ListedFile,
     OpenFile,
     PresignedPut,
-    RangeNotSatisfiable,
+    RangeAfterEnd,
     StorageFeatures,
     StorageUnavailable,
     StoredFile,
@@ -111,7 +111,7 @@ class NewPluginStorage:
                 connection.execute("BEGIN")  # the snapshot that this reader keeps
                 file, upload = _find(connection, key)
             if start >= file.size > 0:
-                raise RangeNotSatisfiable(f"{key} has {file.size} bytes; the range begins at {start}")
+                raise RangeAfterEnd(f"{key} has {file.size} bytes; the range begins at {start}")
         except BaseException:
             connection.close()
             raise

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from bharat.contracts.storage import (
     ListedFile,
     OpenFile,
     PresignedPut,
-    RangeNotSatisfiable,
+    RangeAfterEnd,
     StorageFeatures,
     StorageUnavailable,
     StoredFile,
@@ -272,9 +272,9 @@ class SpacesStorage:
         """A range without bytes, which S3 has no word for."""
         file = self.stat(key)
         if file.size and start >= file.size:
-            raise RangeNotSatisfiable(f"{key} has {file.size} bytes: there is none from {start}")
+            raise RangeAfterEnd(f"{key} has {file.size} bytes: there is none from {start}")
         start = min(start, file.size)
-        return OpenFile(file, start, start, iter(()))
+        return OpenFile(file, start, start, _no_chunks())
 
     def _sweep_multipart(self, older_than: timedelta) -> int:
         swept = 0
@@ -317,6 +317,10 @@ def _is_key(text: str) -> bool:
 
 def _missing(key: str) -> FileMissing:
     return FileMissing(f"there is no file {key}")
+
+
+def _no_chunks() -> Generator[bytes]:
+    yield from ()
 
 
 def _never_uploaded(upload: str) -> UploadMissing:
