@@ -121,9 +121,9 @@ def bharat_routes() -> Sequence[Route]:
 
 @hookimpl
 def bharat_jobs() -> Sequence[JobSpec]:
-    from bharat.local.sweeping import SWEEP
+    from bharat.local.sweeping import FORMER, SWEEP
 
-    return [SWEEP]
+    return [SWEEP, FORMER]
 
 
 @hookimpl

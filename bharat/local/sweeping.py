@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 
 from bharat.contracts.storage import UNFINISHED
@@ -18,10 +19,15 @@ def _run(job: JobContext) -> None:
 
 
 SWEEP = JobSpec(
-    kind="local.sweep_uploads",
+    kind="storage.sweep",
     run=_run,
     priority=900,
     time_limit=timedelta(hours=1),
     summary="Remove what interrupted uploads left behind",
 )
-DAILY = CronEntry(name="local.sweep_uploads", schedule="11 4 * * *", job=SWEEP.kind, catch_up=CatchUp.LATEST)
+FORMER = replace(
+    SWEEP,
+    kind="local.sweep_uploads",
+    summary="What storage.sweep was called: runs the jobs that an earlier version enqueued",
+)
+DAILY = CronEntry(name=SWEEP.kind, schedule="11 4 * * *", job=SWEEP.kind, catch_up=CatchUp.LATEST)

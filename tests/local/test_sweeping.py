@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from bharat.contracts.principal import SYSTEM
 from bharat.contracts.sessions import NewSession
+from bharat.contracts.work import JobSpec
 from bharat.data import BharatDatabase, new_id, sweeping
 from bharat.testing.files import MEBI, keys, stuck_upload
 from bharat.testing.platform import ShiftableClock
@@ -18,12 +19,20 @@ from bharat.web.idempotency import idempotency_keys
 from bharat.work.clock import CronClock
 from bharat.work.worker import Runner
 from tests.fixtures.application import Site
+from tests.work.small import add, state_of
 
 
 def work(site: Site, cron: CronClock) -> None:
     """Enqueue what is due and run it."""
     cron.look()
     Runner(site.app, site.app.catalogue.jobs).run_due(site.app.catalogue.queues)
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])
+def test_a_sweep_that_an_earlier_version_enqueued_is_run(site: Site) -> None:
+    job_id = add(site.app.database, JobSpec(kind="local.sweep_uploads", run=lambda job: None))
+    Runner(site.app, site.app.catalogue.jobs).run_due(site.app.catalogue.queues)
+    assert state_of(site.app.database, job_id) == "done"
 
 
 @pytest.mark.parametrize("dialect", ["sqlite"])
