@@ -16,7 +16,7 @@ from bharat.contracts.database import Reader
 from bharat.contracts.errors import Unavailable
 
 if TYPE_CHECKING:
-    from bharat.contracts.application import Application
+    from bharat.contracts.work import JobContext
 
 SECRET = "secret"  # noqa: S105 - a name, not a value
 """The key of `msgspec.Meta.extra` that makes a field of settings a secret: `Meta(extra={SECRET: True})`."""
@@ -77,11 +77,12 @@ class InboundWebhook:
     """What happens when the service calls.
 
     `handle` runs in a job, at least once for each delivery, and is retried as any job: it may raise `Retry` and `GiveUp`
-    (`bharat.contracts.work`). With `verify=None` deliveries are signed as Standard Webhooks 1.0.0 says. `headers` are the names of
+    (`bharat.contracts.work`). `job.finish_in(unit)` marks the delivery handled in the handler's own unit of work, so that its effect
+    happens once. With `verify=None` deliveries are signed as Standard Webhooks 1.0.0 says. `headers` are the names of
     those that `handle` needs. `max_body` is in bytes. An endpoint takes `burst` deliveries at once and `per_second` in the long run;
     more are answered with 429."""
 
-    handle: Callable[[Application, InboundDelivery], None]
+    handle: Callable[[JobContext, InboundDelivery], None]
     verify: Verify | None = None
     headers: tuple[str, ...] = ()
     max_body: int = 1024 * 1024

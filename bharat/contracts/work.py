@@ -111,9 +111,10 @@ class Event:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscriber:
     """Receives every event whose type matches a pattern (`deal.*`, `*.created`, `*`), as a job of its own, so that each is
-    handled at least once, retried alone, and its failure holds up nobody."""
+    handled at least once, retried alone, and its failure holds up nobody. A handler that writes to the database ends with
+    `job.finish_in(unit)`, so that what it did and that it did it are one commit."""
 
     name: str
     patterns: tuple[str, ...]
-    handle: Callable[[Application, Event], None]
+    handle: Callable[[JobContext, Event], None]
     queue: str = DEFAULT_QUEUE

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
 
+from bharat.contracts.database import Unit
 from bharat.contracts.integrations import InboundDelivery
 from bharat.contracts.principal import Actor, ActorKind
 from bharat.contracts.work import GiveUp, JobContext, JobSpec
@@ -59,12 +61,31 @@ def _hand_over(job: JobContext) -> None:
         headers=dict(row.headers),
         body=bytes(row.body),
     )
-    declared.item.webhook.handle(job.app, delivery)
-    with database.write(job.organisation_id, Actor(ActorKind.SYSTEM, None, job.request_id)) as unit:
-        job.finish_in(unit)
-        unit.execute(webhook_deliveries.update().where(_deliveries.id == id).values(handled_at=unit.at))
-        kept = webhook_bodies.update().where(_bodies.delivery_id == id)
+    handling = _Handling(job, id)
+    declared.item.webhook.handle(replace(job, finish_in=handling.finish_in), delivery)
+    if not handling.finished:
+        with database.write(job.organisation_id, Actor(ActorKind.SYSTEM, None, job.request_id)) as unit:
+            handling.finish_in(unit)
+
+
+class _Handling:
+    """One attempt to handle a delivery."""
+
+    def __init__(self, job: JobContext, delivery: UUID) -> None:
+        self._job = job
+        self._delivery = delivery
+        self.finished = False
+
+    def finish_in(self, unit: Unit) -> None:
+        """Mark job and delivery done in this unit."""
+        self._job.finish_in(unit)
+        unit.execute(webhook_deliveries.update().where(_deliveries.id == self._delivery).values(handled_at=unit.at))
+        kept = webhook_bodies.update().where(_bodies.delivery_id == self._delivery)
         unit.execute(kept.values(keep_until=unit.at + HANDLED_KEPT))
+        unit.on_commit(self._set_finished)
+
+    def _set_finished(self) -> None:
+        self.finished = True
 
 
 HAND_OVER = JobSpec(

@@ -28,7 +28,7 @@ from bharat.work.failure import origin
 log = logging.getLogger(__name__)
 
 PATH = "/api/v1/webhooks"
-_UNKNOWN = InboundWebhook(handle=lambda app, delivery: None)
+_UNKNOWN = InboundWebhook(handle=lambda job, delivery: None)
 """What an address that leads nowhere is treated as, until its answer."""
 _NO_SECRET = standard.new_secret()
 _ID = re.compile(r"[!-~]{1,255}")

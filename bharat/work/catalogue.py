@@ -110,6 +110,6 @@ def _carry(subscriber: Subscriber) -> Callable[[JobContext], None]:
         row = job.app.database.read(job.organisation_id).row(_EVENT, {"event": UUID(job.payload["event"])})
         if row is None:
             raise GiveUp(f"the event {job.payload['event']} is not kept any more")
-        subscriber.handle(job.app, event_of(row))
+        subscriber.handle(job, event_of(row))
 
     return carry

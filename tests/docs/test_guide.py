@@ -85,7 +85,7 @@ def bharat_routes(): return [COUNT]
 from bharat.contracts.work import Subscriber
 heard = []
 @hookimpl
-def bharat_subscribers(): return [Subscriber(name="ear", patterns=("helpdesk.*",), handle=lambda app, e: heard.append(e))]
+def bharat_subscribers(): return [Subscriber(name="ear", patterns=("helpdesk.*",), handle=lambda job, e: heard.append(e))]
 """
     distributions.add("helpdesk", f"{counting}\n{archiving}\n{declared}")
     distributions.add("ear", listening)

@@ -29,7 +29,9 @@ import msgspec
 from msgspec import Meta
 from bharat import hookimpl
 from bharat.contracts.integrations import InboundWebhook, Integration
+from bharat.contracts.principal import SYSTEM
 from bharat.contracts.work import GiveUp, Retry
+from bharat.work import emit
 
 HANDLED = []
 
@@ -49,15 +51,22 @@ class NoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-def handle(app, delivery):
+def handle(job, delivery):
     HANDLED.append(delivery)
     if delivery.body == b"later":
         raise Retry("the desk is closed")
     if delivery.body == b"never":
         raise GiveUp("the desk is gone")
+    if delivery.body in (b"in one commit", b"in one commit that fails"):
+        with job.app.database.write(job.organisation_id, SYSTEM) as unit:
+            emit(unit, "desk.told", "desk", None, {})
+            job.finish_in(unit)
+            if delivery.body.endswith(b"fails") and job.attempt == 1:
+                raise RuntimeError("after all was written")
+        return
     if delivery.body.startswith(b"broken"):
         raise RuntimeError(f"can't make sense of {delivery.body}")
-    app.storage.put(f"desk/{delivery.id}.txt", [delivery.body])
+    job.app.storage.put(f"desk/{delivery.id}.txt", [delivery.body])
 
 
 def github(request, secrets):

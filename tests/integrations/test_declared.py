@@ -47,7 +47,7 @@ class Wide(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     since: float = 1.5
 
 
-def handle(app: Any, delivery: Any) -> None:
+def handle(job: Any, delivery: Any) -> None:
     """Nothing."""
 
 

@@ -25,7 +25,7 @@ from bharat.integrations.tables import (
     webhook_endpoints,
 )
 from bharat.testing.platform import ShiftableClock
-from bharat.work.tables import jobs
+from bharat.work.tables import events, jobs
 from tests.fixtures.distributions import Distributions
 from tests.integrations.desk import DESK, REPOSITORY, Desk, Hook
 
@@ -58,6 +58,23 @@ def handled(distributions: Distributions) -> list[Any]:
 
     found: list[Any] = sys.modules[distributions.modules["desk"]].HANDLED
     return found
+
+
+@pytest.mark.parametrize("body", [b"in one commit", b"in one commit that fails"])
+def test_what_a_handler_writes_and_the_end_of_the_delivery_are_one_commit(
+    desk: Desk, clock: ShiftableClock, body: bytes
+) -> None:
+    assert desk.deliver(desk.open(), body).status_code == 202
+    told = sa.select(sa.func.count()).select_from(events).where(events.c.type == "desk.told")
+    unhandled = sa.select(sa.func.count()).where(webhook_deliveries.c.handled_at.is_(None))
+    reader = desk.app.database.read(desk.acme.organisation_id)
+    desk.work()
+    assert reader.scalar(told) + reader.scalar(unhandled) == 1
+    clock.advance(timedelta(minutes=5))
+    desk.work()
+    assert (reader.scalar(told), reader.scalar(unhandled)) == (1, 0)
+    clock.advance(timedelta(minutes=5))
+    assert desk.work() == 0
 
 
 def test_any_bytes_are_kept_as_they_came(desk: Desk) -> None:

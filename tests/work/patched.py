@@ -40,7 +40,7 @@ def main(url: str, organisation: str) -> None:
 
     quick = spec(run)
     endless = spec(lambda job: time.sleep(600), kind="test.endless", time_limit=timedelta(seconds=0.3), max_attempts=1)
-    subscriber = Subscriber(name="test.index", patterns=("*",), handle=lambda app, event: heard.append(event.number))
+    subscriber = Subscriber(name="test.index", patterns=("*",), handle=lambda job, event: heard.append(event.number))
     app = SmallApplication(BharatDatabase(EngineOptions(url)))
     worker = Worker(app.host, concurrency=4, catalogue=Catalogue.of([quick, endless], [subscriber]))
     worker.start()

@@ -21,7 +21,7 @@ def cron(**changes: Any) -> CronEntry:
 
 
 def subscriber(name: str = "test.index", *patterns: str) -> Subscriber:
-    return Subscriber(name=name, patterns=patterns or ("*",), handle=lambda app, event: None)
+    return Subscriber(name=name, patterns=patterns or ("*",), handle=lambda job, event: None)
 
 
 def test_subscribers_have_a_kind_of_job_and_their_queue() -> None:

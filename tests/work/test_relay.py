@@ -12,10 +12,9 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from bharat.contracts.application import Application
 from bharat.contracts.database import Database
 from bharat.contracts.principal import SYSTEM, Actor, ActorKind
-from bharat.contracts.work import Event, Subscriber
+from bharat.contracts.work import Event, JobContext, Subscriber
 from bharat.data import BharatDatabase
 from bharat.data.database import DatabaseUnit
 from bharat.testing.suite import eventually, together
@@ -337,7 +336,7 @@ def test_mutant_that_heals_no_counter_publishes_nothing(
 
 
 def subscriber(name: str, *patterns: str, seen: list[Event] | None = None) -> Subscriber:
-    def handle(app: Application, event: Event) -> None:
+    def handle(job: JobContext, event: Event) -> None:
         if seen is not None:
             seen.append(event)
 
@@ -379,7 +378,7 @@ def test_patterns_match_types(
 def test_a_subscribers_failure_holds_up_no_other(
     app: SmallApplication, organisation_id: UUID, runner_of: RunnerOf
 ) -> None:
-    def refuse(application: Application, event: Event) -> None:
+    def refuse(job: JobContext, event: Event) -> None:
         raise RuntimeError
 
     seen: list[Event] = []

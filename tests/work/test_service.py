@@ -15,7 +15,6 @@ from uuid import UUID
 
 import pytest
 
-from bharat.contracts.application import Application
 from bharat.contracts.principal import SYSTEM
 from bharat.contracts.work import CatchUp, CronEntry, Event, JobContext, JobSpec, Subscriber
 from bharat.data.engine import EngineOptions
@@ -45,8 +44,8 @@ def test_an_event_reaches_its_subscriber_whose_job_enqueues_another(
 ) -> None:
     second = spec(take_effect, kind="test.second")
 
-    def handle(application: Application, event: Event) -> None:
-        with application.database.write(event.organisation_id, SYSTEM) as unit:
+    def handle(job: JobContext, event: Event) -> None:
+        with job.app.database.write(event.organisation_id, SYSTEM) as unit:
             enqueue(unit, second, {})
 
     catalogue = Catalogue.of([second], [Subscriber(name="test.first", patterns=("deal.*",), handle=handle)])
@@ -131,7 +130,7 @@ def test_the_clock_starts_jobs(app: SmallApplication, clock: ShiftableClock) -> 
 
 
 def test_with_no_concurrency_no_job_runs_but_events_are_published(app: SmallApplication, organisation_id: UUID) -> None:
-    subscriber = Subscriber(name="test.index", patterns=("*",), handle=lambda application, event: None)
+    subscriber = Subscriber(name="test.index", patterns=("*",), handle=lambda job, event: None)
     with working(app, Catalogue.of([], [subscriber]), concurrency=0):
         with app.database.write(organisation_id, SYSTEM) as unit:
             emit(unit, "deal.won", "deal", None, {})
@@ -178,7 +177,7 @@ def test_mutant_without_giving_back_the_job_stays_claimed(
 
 def test_a_worker_finds_what_the_plugins_declared(app: SmallApplication) -> None:
     job: JobSpec = spec(queue="mail")
-    subscriber = Subscriber(name="test.index", patterns=("*",), handle=lambda application, event: None)
+    subscriber = Subscriber(name="test.index", patterns=("*",), handle=lambda job, event: None)
     app.registry = {"jobs": (Owned("test", job),), "subscribers": (Owned("test", subscriber),), "cron": ()}
     worker = Worker(app.host)
     assert set(worker.catalogue.jobs) == {"test.job", "on:test.index"}

@@ -7,9 +7,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from bharat.contracts.application import Application
 from bharat.contracts.integrations import InboundDelivery, InboundWebhook, Integration
-from bharat.contracts.work import GiveUp
+from bharat.contracts.work import GiveUp, JobContext
 
 
 class DoorbellSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,8 +24,9 @@ class Ring(msgspec.Struct):
     visitor: Annotated[str, Meta(max_length=200)]
 
 
-def _rang(app: Application, delivery: InboundDelivery) -> None:
+def _rang(job: JobContext, delivery: InboundDelivery) -> None:
     """Handled again it writes the same file again."""
+    app = job.app
     settings = app.integrations.settings(app.database.read(delivery.organisation_id), DOORBELL.name)
     door = settings.door if isinstance(settings, DoorbellSettings) else "an unknown door"
     try:
