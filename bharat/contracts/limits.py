@@ -48,8 +48,8 @@ class Verdict:
 
 
 class Limits(Protocol):
-    """Atomic counting. Keys are 1 to 250 printable ASCII characters without spaces (`ValueError` otherwise).
-    All methods raise `LimitsUnavailable`."""
+    """Atomic counting. Keys are 1 to 250 printable ASCII characters without spaces; limits, windows, amounts and rates are positive
+    (`ValueError` otherwise: `validate_limit_key`, `validate_hits` and `validate_take` say so). All methods raise `LimitsUnavailable`."""
 
     def hit(self, key: str, *, limit: int, window: timedelta) -> Verdict:
         """Count one in a fixed window that begins with the first hit. The `limit`-th is allowed, the next is not, and
@@ -79,4 +79,6 @@ class Limits(Protocol):
         """Drop expired counters that the backend does not drop by itself; how many."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give back connections; what was counted stays. Idempotent, and fails for no backend."""
+        ...

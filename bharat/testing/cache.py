@@ -298,3 +298,11 @@ class CacheSuite(Suite):
 
         with pytest.raises(Broken):
             cache.get_or_compute(key, fail, ttl=HOUR)
+
+    def test_closing_twice_is_once(self, cache: Cache) -> None:
+        cache.close()
+        cache.close()
+
+    def test_closing_fails_for_no_backend(self, cache: Cache, cut_off: CutOff | None) -> None:
+        needs_cut_off(cut_off)()
+        cache.close()

@@ -272,3 +272,11 @@ class JobsSuite(Suite):
         needs_cut_off(cut_off)()
         jobs.wake(uuid4(), queue="default")
         jobs.wake(uuid4(), queue="default", at=clock.now() + timedelta(hours=1))
+
+    def test_closing_twice_is_once(self, jobs: Jobs) -> None:
+        jobs.close()
+        jobs.close()
+
+    def test_closing_fails_for_no_backend(self, jobs: Jobs, cut_off: CutOff | None) -> None:
+        needs_cut_off(cut_off)()
+        jobs.close()

@@ -201,6 +201,21 @@ class LimitsSuite(Suite):
             with pytest.raises(ValueError):
                 call()
 
+    @pytest.mark.parametrize("none", [0, -1])
+    def test_what_allows_nothing_is_a_value_error(self, limits: Limits, key: str, none: int) -> None:
+        calls: list[Callable[[], object]] = [
+            lambda: limits.hit(key, limit=none, window=HOUR),
+            lambda: limits.hit(key, limit=1, window=none * HOUR),
+            lambda: limits.peek(key, limit=none),
+            lambda: limits.take(key, capacity=none, per_second=SLOW),
+            lambda: limits.take(key, capacity=1, per_second=none),
+            lambda: limits.take(key, capacity=1, per_second=SLOW, amount=none),
+        ]
+        for call in calls:
+            with pytest.raises(ValueError):
+                call()
+        assert limits.hit(key, limit=1, window=HOUR).allowed, "what was refused is not counted"
+
     @pytest.mark.parametrize("odd", ["x" * 250, "!", "~", "a'b\"c", "{a}", "a\\b", "login:192.0.2.1:a@example.com"])
     def test_every_printable_key_counts(self, limits: Limits, odd: str) -> None:
         limits.reset(odd)
@@ -233,3 +248,11 @@ class LimitsSuite(Suite):
         for call in calls:
             with pytest.raises(LimitsUnavailable):
                 call()
+
+    def test_closing_twice_is_once(self, limits: Limits) -> None:
+        limits.close()
+        limits.close()
+
+    def test_closing_fails_for_no_backend(self, limits: Limits, cut_off: CutOff | None) -> None:
+        needs_cut_off(cut_off)()
+        limits.close()

@@ -327,3 +327,16 @@ class LocksSuite(Suite):
         assert locks.acquire(f"{name}:other", ttl=MINUTE) is None
         with pytest.raises(LeaseUncertain):
             locks.renew(lease)
+
+    def test_a_release_that_is_not_answered_is_none(self, locks: Locks, name: str, cut_off: CutOff | None) -> None:
+        lease = self.taken(locks, name)
+        needs_cut_off(cut_off)()
+        assert locks.release(lease) is False
+
+    def test_closing_twice_is_once(self, locks: Locks) -> None:
+        locks.close()
+        locks.close()
+
+    def test_closing_fails_for_no_backend(self, locks: Locks, cut_off: CutOff | None) -> None:
+        needs_cut_off(cut_off)()
+        locks.close()

@@ -212,3 +212,11 @@ class MailSuite(Suite):
         needs_cut_off(cut_off)()
         with pytest.raises(MailUnavailable):
             mail.send(message)
+
+    def test_closing_twice_is_once(self, mail: Mail) -> None:
+        mail.close()
+        mail.close()
+
+    def test_closing_fails_for_no_backend(self, mail: Mail, cut_off: CutOff | None) -> None:
+        needs_cut_off(cut_off)()
+        mail.close()

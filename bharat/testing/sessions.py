@@ -525,3 +525,11 @@ class SessionsSuite(Suite):
             with pytest.raises(SessionsUnavailable) as unavailable:
                 call()
             assert token not in str(unavailable.value)
+
+    def test_closing_twice_is_once(self, sessions: Sessions) -> None:
+        sessions.close()
+        sessions.close()
+
+    def test_closing_fails_for_no_backend(self, sessions: Sessions, cut_off: CutOff | None) -> None:
+        needs_cut_off(cut_off)()
+        sessions.close()
