@@ -6,6 +6,7 @@ pytest_plugins = [
     "bharat.testing.plugin",
     "bharat_local_servers.pytest_fixtures",
     "tests.fixtures.databases",
+    "tests.fixtures.homes",
     "tests.fixtures.application",
     "tests.fixtures.signals",
 ]

@@ -12,11 +12,12 @@ from bharat.config import load
 from bharat.data.clock import OffsetClock
 from bharat.data.engine import EngineOptions
 from tests.accounts.site import Site
+from tests.fixtures.homes import Homes
 
 
 @pytest.fixture
-def site(database_options: EngineOptions, tmp_path: Path, clock: OffsetClock) -> Iterator[Site]:
+def site(database_options: EngineOptions, homes: Homes, tmp_path: Path, clock: OffsetClock) -> Iterator[Site]:
     """Two organisations with their users, in the real application."""
-    config = load(None, {"BHARAT_HOME": str(tmp_path / "home"), "DATABASE_URL": database_options.url})
+    config = load(None, homes.settings((), tmp_path, {}) | {"DATABASE_URL": database_options.url})
     with build(config, clock=clock) as app:
-        yield Site(app)
+        yield Site(app, homes.mails)

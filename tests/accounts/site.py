@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import email
-import email.policy
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +17,7 @@ from bharat.contracts.principal import SYSTEM, Role
 from bharat.data.audit import audit_entries
 from bharat.work.catalogue import Catalogue
 from bharat.work.worker import Runner
+from tests.fixtures.texts import Mails, texts_in_outbox
 
 PASSWORD = "a long walk in the rain"
 NEW_PASSWORD = "another walk, in the sun"
@@ -66,8 +65,9 @@ class Browser:
 class Site:
     """An application with two organisations; `acme` has a user of each role, `<role>@acme.example`."""
 
-    def __init__(self, app: Bharat) -> None:
+    def __init__(self, app: Bharat, mails: Mails = texts_in_outbox) -> None:
         self.app = app
+        self._mails = mails
         self.client: falcon.testing.TestClient = falcon.testing.TestClient(app.wsgi())
         self.acme = create_organisation(app.database, "Acme", actor=SYSTEM)
         self.globex = create_organisation(app.database, "Globex", actor=SYSTEM)
@@ -99,12 +99,7 @@ class Site:
 
     def mails(self, recipient: str) -> list[str]:
         """The texts of the mails that were sent to an address."""
-        texts = []
-        for path in sorted((self.app.home / "outbox").glob("*.eml")):
-            message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-            if message["To"] == recipient:
-                texts.append(message.get_content())
-        return texts
+        return self._mails(self.app, recipient)
 
     def token_mailed_to(self, recipient: str) -> str:
         """The token in the only mail to an address."""

@@ -32,4 +32,10 @@ def covering(choices: Mapping[str, tuple[str, str]]) -> Sequence[Combination]:
     return [{kind: homes[row in second[kind]] for kind, homes in choices.items()} for row in range(6)]
 
 
-COMBINATIONS = covering(CHOICES)
+CLUSTER: Combination = {kind: second for kind, (_, second) in CHOICES.items()}
+"""What runs in mode `cluster`; each of the six has an embedded home."""
+COMBINATIONS = (*covering(CHOICES), CLUSTER)
+
+
+def mode_of(combined: Combination) -> str:
+    return "cluster" if combined == CLUSTER else "single"

@@ -8,19 +8,17 @@ import re
 from datetime import timedelta
 from hashlib import sha256
 from itertools import combinations, product
-from urllib.parse import urlsplit
 
 import pytest
 
 from bharat.contracts.holding import holding
 from bharat.contracts.locks import LeaseLost
 from bharat.contracts.principal import SYSTEM
-from bharat.testing.files import Answer, fetch_over_http
-from bharat.testing.site import PUBLIC_URL
 from bharat.testing.suite import eventually
-from tests.accounts.site import NEW_PASSWORD, PASSWORD, Browser, Site
+from tests.accounts.site import NEW_PASSWORD, PASSWORD, Browser
+from tests.fixtures.links import fetched
 from tests.pairs.conftest import Pair
-from tests.pairs.providers import CHOICES, COMBINATIONS, Combination
+from tests.pairs.providers import CHOICES, COMBINATIONS, Combination, covering, mode_of
 
 ADMIN, AGENT = "admin@acme.example", "agent@acme.example"
 CONTENT = bytes(range(256)) * 30_000
@@ -29,8 +27,12 @@ CONTENT = bytes(range(256)) * 30_000
 
 def test_every_two_homes_meet_in_some_combination() -> None:
     for one, other in combinations(CHOICES, 2):
-        met = {(each[one], each[other]) for each in COMBINATIONS}
+        met = {(each[one], each[other]) for each in covering(CHOICES)}
         assert met == {*product(CHOICES[one], CHOICES[other])}
+
+
+def test_both_modes_are_among_them() -> None:
+    assert [mode_of(each) for each in COMBINATIONS] == ["single"] * 6 + ["cluster"]
 
 
 def test_what_was_combined_is_what_runs(pair: Pair, combined: Combination) -> None:
@@ -38,6 +40,7 @@ def test_what_was_combined_is_what_runs(pair: Pair, combined: Combination) -> No
     second = {kind for kind, home in combined.items() if home == CHOICES[kind][1] and kind != "database"}
     assert {kind for kind, name in homes.items() if name.startswith(("Redis", "Spaces", "Qdrant", "Smtp"))} == second
     assert pair.site.app.database.dialect == combined["database"]
+    assert pair.site.app.config.mode == mode_of(combined)
 
 
 def test_logging_in_and_out(pair: Pair) -> None:
@@ -60,7 +63,7 @@ def test_a_mailed_invitation_becomes_a_login(pair: Pair) -> None:
     admin = pair.site.browser(ADMIN)
     assert admin.post("/invitations", {"email": "new@acme.example", "role": "agent"}).status_code == 201
     pair.opened.work()
-    (text,) = pair.sent("new@acme.example")
+    (text,) = pair.site.mails("new@acme.example")
     token = re.search(r"#token=(\S+)", text)
     assert token is not None
     accepted = {"token": token[1], "name": "Newcomer", "password": NEW_PASSWORD}
@@ -96,27 +99,16 @@ def test_files_go_up_and_down_and_away(pair: Pair) -> None:
     )
     assert (ranged.status_code, ranged.content) == (206, CONTENT[7000000:])
     begun = browser.post(f"/contacts/{contact}/files/uploads", {"name": "b.bin", "size": 3}).json
-    assert _fetched(pair.site, begun["url"], begun["method"], b"abc", begun["headers"]).status < 300
+    assert fetched(pair.site.client, begun["url"], begun["method"], b"abc", begun["headers"]).status < 300
     one = f"/contacts/{contact}/files/{begun['file']['id']}"
     assert browser.post(f"{one}/complete").status_code == 202
     pair.opened.work()
     assert browser.get(one).json["state"] == "ready"
-    assert _fetched(pair.site, browser.get(f"{one}/link").json["url"]).body == b"abc"
+    assert fetched(pair.site.client, browser.get(f"{one}/link").json["url"]).body == b"abc"
     for file in (added.json["id"], begun["file"]["id"]):
         assert browser.delete(f"/contacts/{contact}/files/{file}").status_code == 204
     pair.opened.work()
     assert list(app.storage.list()) == []
-
-
-def _fetched(
-    site: Site, url: str, method: str = "GET", body: bytes | None = None, headers: dict[str, str] | None = None
-) -> Answer:
-    """Go to a presigned URL: at the file store itself, or at the application, which is not served over HTTP here."""
-    if not url.startswith(PUBLIC_URL):
-        return fetch_over_http(url, method, body, headers)
-    parts = urlsplit(url)
-    answer = site.client.simulate_request(method, parts.path, query_string=parts.query, body=body, headers=headers)
-    return Answer(answer.status_code, answer.content, dict(answer.headers))
 
 
 def test_a_misspelt_name_is_found(pair: Pair) -> None:

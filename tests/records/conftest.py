@@ -29,6 +29,7 @@ from bharat.data.schema import Schema
 from bharat.hookspecs import hookimpl
 from bharat.plugins import Plugins
 from bharat.records import Kit
+from tests.fixtures.homes import Homes
 from tests.fixtures.schema import core_schema
 from tests.fixtures.servers import Migrated
 from tests.records.sample import TYPES, People, kit_of, people_of
@@ -173,7 +174,12 @@ class Api:
 
 @pytest.fixture
 def api(
-    database_options: EngineOptions, records_schema: Schema, clock: OffsetClock, people: People, tmp_path: Path
+    database_options: EngineOptions,
+    records_schema: Schema,
+    clock: OffsetClock,
+    people: People,
+    homes: Homes,
+    tmp_path: Path,
 ) -> Iterator[Api]:
     """The real application with the sample types, on the test's database."""
     sample = types.ModuleType("sample")
@@ -181,8 +187,7 @@ def api(
     vars(sample)["bharat_migrations"] = hookimpl(lambda: records_schema.line("sample"))
     for name in ("bharat_record_types", "bharat_migrations"):
         getattr(sample, name).__name__ = name
-    environ = {"DATABASE_URL": database_options.url, "BHARAT_HOME": str(tmp_path / "home")}
-    config = load(None, environ)
+    config = load(None, homes.settings((), tmp_path, {}) | {"DATABASE_URL": database_options.url})
     plugins = Plugins.load(config, (*BUILTINS, ("sample", sample)))
     with build(config, plugins=plugins, clock=clock) as app:
         yield Api(app)

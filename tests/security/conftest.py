@@ -12,13 +12,14 @@ import pytest
 from bharat.contracts.principal import Role
 from bharat.data.clock import OffsetClock
 from tests.fixtures.application import Caller, Site, site_opener
+from tests.fixtures.homes import Homes
 
 _numbers = count()
 
 
 @pytest.fixture(scope="module")
 def shared_site(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, homes: Homes, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], Site]]:
     """The CRM on SQLite or PostgreSQL, by dialect."""
     with ExitStack() as stack:
@@ -26,7 +27,7 @@ def shared_site(
         @cache
         def opened(dialect: str) -> Site:
             databases = request.getfixturevalue(f"{dialect}_databases")
-            return site_opener(stack, databases, tmp_path_factory.mktemp("site"), OffsetClock())("crm")
+            return site_opener(stack, databases, homes, tmp_path_factory.mktemp("site"), OffsetClock())("crm")
 
         yield opened
 
