@@ -25,7 +25,7 @@ from bharat.contracts.records import (
 from bharat.contracts.work import CronEntry, JobSpec
 from bharat.hookspecs import hookimpl
 from bharat.records.collection import Records
-from bharat.records.kit import Kit
+from bharat.records.kit import Kit, kit_of
 
 __all__ = [
     "AccessPolicy",
@@ -43,6 +43,7 @@ __all__ = [
     "Reference",
     "Rule",
     "Text",
+    "kit_of",
 ]
 
 

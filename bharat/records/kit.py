@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 import sqlalchemy as sa
 
 from bharat.accounts.permissions import Permissions
+from bharat.contracts.application import Application
 from bharat.contracts.database import Database
 from bharat.contracts.errors import PluginError
 from bharat.contracts.records import RecordType
@@ -90,11 +91,14 @@ class Kit:
         return self.records(name).resource.table
 
 
-class HasRecords(Protocol):
-    """An application with a kit."""
-
+class _WithKit(Protocol):
     @property
     def records(self) -> Kit: ...
+
+
+def kit_of(app: Application) -> Kit:
+    """The record types of an application, which has them from its start on."""
+    return cast(_WithKit, app).records
 
 
 def _targets(types: Sequence[Owned[RecordType]]) -> Mapping[str, str]:

@@ -1,24 +1,11 @@
-"""The application as this room needs it."""
+"""What this room asks of an application."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, cast
 
 from bharat.contracts.application import Application
 from bharat.records import Kit, Records
-
-
-class Searched(Application, Protocol):
-    """An application with record types."""
-
-    @property
-    def records(self) -> Kit: ...
-
-
-def searched(app: Application) -> Searched:
-    """The application, which has a kit whenever it is assembled."""
-    return cast(Searched, app)
 
 
 def searchable(kit: Kit) -> Sequence[Records]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
+from bharat.contracts.application import Application
 from bharat.contracts.database import Reader
 from bharat.contracts.principal import Principal, Visibility
 from bharat.contracts.vectors import (
@@ -22,13 +23,13 @@ from bharat.contracts.vectors import (
     VectorsUnavailable,
     embedding_of,
 )
-from bharat.records import Records
+from bharat.records import Records, kit_of
 from bharat.records.attributes import Attribute
 from bharat.records.conditions import Condition
 from bharat.records.queries import Record
 from bharat.records.resource import Resource
 from bharat.records.selection import Selection
-from bharat.search.application import Searched, searchable, uses_vectors
+from bharat.search.application import searchable, uses_vectors
 from bharat.search.ranking import Hit, Matched, fused
 from bharat.search.state import is_complete
 
@@ -49,12 +50,12 @@ class Found:
 
 
 def find(
-    app: Searched, reader: Reader, principal: Principal, text: str, *, types: Collection[str] | None, limit: int
+    app: Application, reader: Reader, principal: Principal, text: str, *, types: Collection[str] | None, limit: int
 ) -> Found:
     """The records of these types, or of all, that fit the text best, among those that the principal may read."""
     readable = [
         (records, visibility)
-        for records in searchable(app.records)
+        for records in searchable(kit_of(app))
         if types is None or records.resource.name in types
         if (visibility := app.permissions.visibility(principal, records.resource.plural, "read")) is not Visibility.NONE
     ]
@@ -108,7 +109,7 @@ def _by_words(reader: Reader, principal: Principal, types: Iterable[Records], te
 
 
 def _near(
-    app: Searched, principal: Principal, types: Sequence[tuple[str, Visibility]], text: str
+    app: Application, principal: Principal, types: Sequence[tuple[str, Visibility]], text: str
 ) -> Sequence[Neighbour]:
     embeddings = app.embeddings
     (vector,) = embeddings.embed([text], purpose="query")

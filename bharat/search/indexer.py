@@ -8,12 +8,12 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from bharat.contracts.application import Application
 from bharat.contracts.database import Reader
 from bharat.contracts.vectors import Embedding, Place, Point
 from bharat.contracts.work import Retry
-from bharat.records import Records
+from bharat.records import Records, kit_of
 from bharat.records.resource import Resource
-from bharat.search.application import Searched
 
 BATCH = 200
 """Records read, embedded and written at a time."""
@@ -30,7 +30,7 @@ class Indexer:
     So of two that work on the same record at once, one with an older text than the other, the last to write sees after it that its text
     is old. Only one that is killed between the two, having been overtaken by another whole attempt, leaves the older."""
 
-    def __init__(self, app: Searched, embedding: Embedding) -> None:
+    def __init__(self, app: Application, embedding: Embedding) -> None:
         self._app = app
         self._embedding = embedding
 
@@ -88,7 +88,7 @@ class Indexer:
             wanted = resource.table.c.id.in_(sa.bindparam("ids", type_=sa.Uuid, expanding=True))
             return self._app.database.prepare(sa.select(*columns).where(wanted))
 
-        statement: sa.Select[Any] = self._app.records.kept.get((resource.name, "search", name), make)
+        statement: sa.Select[Any] = kit_of(self._app).kept.get((resource.name, "search", name), make)
         return statement
 
 

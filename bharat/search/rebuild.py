@@ -13,14 +13,16 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from bharat.contracts.application import Application
 from bharat.contracts.errors import BharatError
 from bharat.contracts.holding import holding
 from bharat.contracts.principal import SYSTEM
 from bharat.contracts.vectors import Embedding, EmbeddingMismatch, IndexMissing, Place, embedding_of
 from bharat.data import new_id
 from bharat.data.organisations import organisations
+from bharat.records import kit_of
 from bharat.records.resource import Resource
-from bharat.search.application import Searched, searchable, uses_vectors
+from bharat.search.application import searchable, uses_vectors
 from bharat.search.indexer import BATCH, Indexer
 from bharat.search.state import (
     Index,
@@ -58,7 +60,7 @@ class Rebuild:
 
     def __init__(
         self,
-        app: Searched,
+        app: Application,
         *,
         told: Callable[[Progress], None] = lambda progress: None,
         enough: Callable[[], bool] = lambda: False,
@@ -120,7 +122,7 @@ class Rebuild:
         if at.done:
             return True
         self._note(organisation_id, at)
-        for records in searchable(self._app.records):
+        for records in searchable(kit_of(self._app)):
             resource = records.resource
             if at.type is not None and resource.name < at.type:
                 continue
@@ -157,7 +159,7 @@ class Rebuild:
 
     def _remove_unknown(self, organisation_id: UUID | None) -> None:
         """Take out what the database does not know as live: left by who was killed, or by an older copy of the database."""
-        resources = {one.resource.name: one.resource for one in searchable(self._app.records)}
+        resources = {one.resource.name: one.resource for one in searchable(kit_of(self._app))}
         after: str | None = None
         while True:
             places, after = self._app.vectors.scan(self._embedding, organisation_id, after=after)
@@ -179,7 +181,7 @@ class Rebuild:
         return {row.id for row in self._app.database.read(organisation_id).rows(statement)}
 
 
-def index_for(app: Searched, embedding: Embedding) -> Index:
+def index_for(app: Application, embedding: Embedding) -> Index:
     """The index for this embedding, known to the database and there; made where there never was one.
 
     Raises `EmbeddingMismatch` for another's, and `IndexMissing` for one that is lost or that this database knows nothing of: somebody
@@ -200,7 +202,7 @@ def index_for(app: Searched, embedding: Embedding) -> Index:
     return known
 
 
-def make_index(app: Searched, embedding: Embedding) -> Index:
+def make_index(app: Application, embedding: Embedding) -> Index:
     """Make the index anew, and note it; whoever calls holds `MAKING`. Noted before, so that one who is killed in between leaves nothing that is taken for complete;
     and after, so that what others wrote into the old one in between is not either."""
     begin_index(app.database, embedding)

@@ -12,8 +12,9 @@ from bharat.contracts.errors import FieldFault, Malformed
 from bharat.contracts.phrasing import END, TOLD
 from bharat.contracts.route import Needs, Request, Route
 from bharat.contracts.spelling import hint
+from bharat.records import kit_of
 from bharat.records.selection import MAX_WORDS
-from bharat.search.application import searchable, searched
+from bharat.search.application import searchable
 from bharat.search.finding import MOST, Degraded, find
 from bharat.search.ranking import Matched
 
@@ -72,9 +73,9 @@ def search(request: Request) -> SearchAnswer:
 
     Only what the caller may read takes part. There are no further pages: who wants all that match a word uses `q` of a list."""
     query: SearchQuery = request.query
-    app = searched(request.app)
+    app = request.app
     types = None if query.types is None else frozenset(query.types.split(","))
-    known = {one.resource.name for one in searchable(app.records)}
+    known = {one.resource.name for one in searchable(kit_of(app))}
     if types is not None and (unknown := sorted(types - known)):
         faults = [
             FieldFault("?types", f"{name[:60]!r} is no record type that is searched{hint(name, known)}")

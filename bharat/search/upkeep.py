@@ -24,8 +24,8 @@ from bharat.contracts.vectors import (
 )
 from bharat.contracts.work import JobContext, JobSpec, Retry
 from bharat.data import new_id
-from bharat.records import Kit
-from bharat.search.application import Searched, searchable, searched, uses_vectors
+from bharat.records import Kit, kit_of
+from bharat.search.application import searchable, uses_vectors
 from bharat.search.indexer import Indexer
 from bharat.search.rebuild import Rebuild, index_for
 from bharat.search.state import Index, Position, locked_position, position, write_position
@@ -50,7 +50,7 @@ def followers(app: Application, kit: Kit) -> Sequence[Follower]:
 
 
 def _run(job: JobContext) -> None:
-    app, organisation_id = searched(job.app), job.organisation_id
+    app, organisation_id = job.app, job.organisation_id
     if organisation_id is None or not uses_vectors(app):
         return
     try:
@@ -63,13 +63,13 @@ def _run(job: JobContext) -> None:
         raise Retry(str(error), delay=timedelta(seconds=_REFUSED_WAIT)) from error
 
 
-def _follow(job: JobContext, app: Searched, organisation_id: UUID) -> None:
+def _follow(job: JobContext, app: Application, organisation_id: UUID) -> None:
     until = time.monotonic() + SLICE
     embedding = embedding_of(app.embeddings)
     index = index_for(app, embedding)
     at = _built(app, organisation_id, index, until)
     indexer, reader = Indexer(app, embedding), app.database.read(organisation_id)
-    by_name = {one.resource.name: one for one in searchable(app.records)}
+    by_name = {one.resource.name: one for one in searchable(kit_of(app))}
     while True:
         page = published_since(reader, at.number, PAGE)
         changed: dict[str, set[UUID]] = {}
@@ -92,7 +92,7 @@ def _follow(job: JobContext, app: Searched, organisation_id: UUID) -> None:
             raise Retry("there is more to index", delay=timedelta(0))
 
 
-def _built(app: Searched, organisation_id: UUID, index: Index, until: float) -> Position:
+def _built(app: Application, organisation_id: UUID, index: Index, until: float) -> Position:
     """The organisation's position, once all of it is in the index."""
     reader = app.database.read(organisation_id)
     at = position(reader, index.id)
@@ -110,7 +110,7 @@ def _built(app: Searched, organisation_id: UUID, index: Index, until: float) -> 
     return found
 
 
-def _begin_anew(app: Searched, organisation_id: UUID, index: Index) -> Position:
+def _begin_anew(app: Application, organisation_id: UUID, index: Index) -> Position:
     """Count events from now on: those before are made up for by reading all records."""
     with app.database.write(organisation_id, SYSTEM) as unit:
         at = Position(index.id, new_id(), None, None, 0, False, None, last_number(unit))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any, Protocol, cast
+from typing import Any
 from uuid import UUID
 
 from bharat.contracts.application import Application
 from bharat.contracts.database import Unit
 from bharat.contracts.principal import Principal, Role
-from bharat.records import Kit
+from bharat.records import Kit, kit_of
 from bharat_crm.default_pipeline import ensure_default_pipeline
 
 _PRODUCTS = (("Basic", "Seats", "490"), ("Team", "Seats", "2400"), ("Onboarding", "Services", "3200"))
@@ -41,16 +41,11 @@ _DEALS: tuple[tuple[str, str, str, str, str, int | None, int | None], ...] = (
 )
 
 
-class _WithRecords(Protocol):
-    @property
-    def records(self) -> Kit: ...
-
-
 def fill_demo(app: Application, organisation_id: UUID, admin_id: UUID) -> None:
     """Add the sample in one unit of work, in the name of the administrator."""
     admin = Principal(organisation_id=organisation_id, user_id=admin_id, role=Role.ADMIN)
     with app.database.write(organisation_id, admin.actor) as unit:
-        _Sample(cast(_WithRecords, app).records, unit, admin).add()
+        _Sample(kit_of(app), unit, admin).add()
 
 
 class _Sample:
