@@ -8,6 +8,7 @@ import pytest
 from bharat_local_servers import find_nginx, find_postgres, find_valkey
 from bharat_local_servers.pytest_fixtures import required
 from tests.cluster.browser import Browser
+from tests.cluster.shared import SharedSite, shared_cluster
 from tests.cluster.sites import Site, cluster_site, logged_in, single_site
 
 SITES = {"single": single_site, "cluster": cluster_site}
@@ -26,6 +27,14 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Site]]
                 return self[name]
 
         yield Started()
+
+
+@pytest.fixture(scope="session")
+def everything_shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedSite]:
+    """A cluster that keeps each kind of state in a store of its own."""
+    need_all_programs()
+    with shared_cluster(tmp_path_factory.mktemp("shared")) as found:
+        yield found
 
 
 @pytest.fixture(params=["single", "cluster"])

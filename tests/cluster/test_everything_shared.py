@@ -1,94 +1,44 @@
-"""Two application servers and a worker that keep every kind of state in a store of its own: Redis, S3, Qdrant, PostgreSQL.
-
-The S3 server is Ceph's RADOS gateway; Qdrant's engine answers behind the server's REST API (see `tests/fixtures/qdrant.py`).
-"""
+"""Two application servers and a worker that keep every kind of state in a store of its own: Redis, S3, Qdrant, PostgreSQL."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import subprocess
+import sys
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
+from uuid import uuid4
 
 import pytest
 
-from bharat.app import Bharat, build
-from bharat.contracts.locks import Lease
+from bharat.app import build
+from bharat.data.clock import OffsetClock
+from bharat.records.files import jobs
+from bharat.testing.files import MEBI
 from bharat.testing.suite import eventually
-from bharat_dev_cluster.local_cluster import LocalCluster
-from bharat_dev_cluster.programs import Node, bharat_environment, command
-from bharat_local_servers import RadosGateway, spawning
-from bharat_local_servers.pytest_fixtures import missing, required
-from bharat_storage_spaces import SpacesOptions
-from bharat_storage_spaces.client import open_client
+from bharat_dev_cluster.programs import bharat_environment
+from bharat_local_servers import spawning
 from tests.cluster.browser import Browser
-from tests.cluster.conftest import need_all_programs
-from tests.cluster.sites import ClusterSite, add_administrator, configuration, logged_in
-from tests.fixtures.qdrant import QdrantFacade
+from tests.cluster.shared import SharedSite, files_of, new_contact
+from tests.cluster.sites import configuration, logged_in
 
-PLUGINS = ("crm", "session_redis", "locks_redis", "cache_redis", "storage_spaces", "vector_qdrant")
 SOON = timedelta(seconds=2)
 """Within which a new contact is found."""
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterSite]:
-    need_all_programs()
-    with ExitStack() as stack:
-        gateway = stack.enter_context(required(RadosGateway))
-        qdrant = stack.enter_context(required(QdrantFacade))
-        spaces = {
-            "bucket": "bharat-files", "key": gateway.access_key, "secret": gateway.secret_key, "endpoint": gateway.url,
-            "path_style": True,
-        }  # fmt: skip
-        client = open_client(SpacesOptions(**spaces))  # type: ignore[arg-type] # each is of its option's type
-        client.create_bucket(Bucket="bharat-files")
-        client.close()
-
-        def sections(redis_url: str) -> Mapping[str, Mapping[str, object]]:
-            redis = {"url": redis_url}
-            return {
-                "storage": {"provider": "spaces"},
-                "storage.spaces": spaces,
-                "locks": {"provider": "redis"},
-                "locks.redis": redis,
-                "limits": {"provider": "redis"},
-                "limits.redis": redis,
-                "cache": {"provider": "redis"},
-                "cache.redis": redis,
-                "vectors": {"provider": "qdrant"},
-                "vectors.qdrant": {"url": qdrant.url, "api_key": qdrant.api_key},
-            }
-
-        folder = tmp_path_factory.mktemp("shared")
-        cluster = stack.enter_context(LocalCluster(folder, plugins=PLUGINS, more=sections))
-        found = ClusterSite(cluster)
-        add_administrator(found)
-        yield found
+HOLDER = Path(__file__).parent / "programs" / "hold_lock.py"
 
 
 @pytest.fixture
-def asha(site: ClusterSite) -> Browser:
-    return logged_in(site)
+def site(everything_shared: SharedSite) -> SharedSite:
+    return everything_shared
 
 
-def new_contact(browser: Browser, server: str, name: str) -> dict[str, Any]:
-    answer = browser.post(f"{server}/api/v1/contacts", {"name": name})
-    assert answer.status == 201, answer
-    made: dict[str, Any] = answer.body
-    return made
-
-
-def files_of(contact: Mapping[str, Any]) -> str:
-    return f"/api/v1/contacts/{contact['id']}/files"
-
-
-def test_what_goes_up_at_a_comes_down_from_b_byte_for_byte(site: ClusterSite, asha: Browser) -> None:
+def test_what_goes_up_at_a_comes_down_from_b_byte_for_byte(site: SharedSite, asha: Browser) -> None:
     content = os.urandom(12 * 1024 * 1024 + 17)
     files = files_of(new_contact(asha, site.server("a"), "Vicki Laflamme"))
     added = asha.upload(f"{site.server('a')}{files}?name=scan.pdf", content, "application/pdf")
@@ -96,105 +46,129 @@ def test_what_goes_up_at_a_comes_down_from_b_byte_for_byte(site: ClusterSite, as
     assert asha.download(f"{site.server('b')}{files}/{added.body['id']}/content") == content
 
 
-def test_presigned_bytes_pass_by_the_servers(site: ClusterSite, asha: Browser) -> None:
+def test_presigned_bytes_pass_by_the_servers(site: SharedSite, asha: Browser) -> None:
+    """Up and down while no server runs."""
     content = os.urandom(100_000)
     files = files_of(new_contact(asha, site.server("a"), "Elease Gluck"))
     body = {"name": "film.mp4", "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     begun = asha.post(f"{site.server('a')}{files}/uploads", body).body
-    assert not begun["url"].startswith((site.server("a"), site.server("b"), site.edge))
-    sent = subprocess.run(
-        ["curl", "-sS", "-f", "-X", begun["method"], "--data-binary", "@-", begun["url"],
-         *(part for name, value in begun["headers"].items() for part in ("-H", f"{name}: {value}"))],
-        input=content, capture_output=True, check=False,
-    )  # fmt: skip
-    assert sent.returncode == 0, sent.stderr
+    with without_servers(site):
+        _moved(site, begun["method"], begun["url"], begun["headers"], content)
     one = f"{site.server('b')}{files}/{begun['file']['id']}"
     assert asha.post(f"{one}/complete").status == 202
     eventually(lambda: asha.get(one).body["state"] == "ready", within=timedelta(seconds=30), what="it is verified")
-    assert asha.download(asha.get(f"{one}/link").body["url"]) == content
+    url = asha.get(f"{one}/link").body["url"]
+    with without_servers(site):
+        assert _moved(site, "GET", url, {}) == content
 
 
-def test_a_lock_held_by_one_keeps_the_other_out(site: ClusterSite) -> None:
-    with build(configuration(site)) as one, build(configuration(site)) as other:
-        lease = _acquired(one)
-        assert lease is not None
-        try:
-            assert _acquired(other) is None
-        finally:
-            one.locks.release(lease)
-        later = _acquired(other)
-        assert later is not None
-        assert later.fence > lease.fence
+@contextmanager
+def without_servers(site: SharedSite) -> Iterator[None]:
+    """Both are killed; afterwards they are there again."""
+    for name in ("a", "b"):
+        site.lose(name)
+    try:
+        for name in ("a", "b"):
+            with pytest.raises(OSError):
+                Browser().get(f"{site.server(name)}/livez")
+        yield
+    finally:
+        for name in ("a", "b"):
+            site.replace(name)
 
 
-def _acquired(app: Bharat) -> Lease | None:
-    return app.locks.acquire("nightly", ttl=timedelta(seconds=30))
+def _moved(site: SharedSite, method: str, url: str, headers: Mapping[str, str], content: bytes | None = None) -> bytes:
+    """What curl gets from a URL of the S3, which is asked without credentials."""
+    assert url.startswith(f"{site.gateway.url}/")
+    done = subprocess.run(
+        ["curl", "-sS", "-f", "-X", method, *(() if content is None else ("--data-binary", "@-")), url,
+         *(part for name, value in headers.items() for part in ("-H", f"{name}: {value}"))],
+        input=content, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
-def test_a_contact_made_at_a_is_found_by_a_misspelt_name_at_b(site: ClusterSite, asha: Browser) -> None:
+def test_half_an_upload_to_a_server_that_dies_leaves_nothing(site: SharedSite, asha: Browser) -> None:
+    """Of what broke off, B lists nothing, and after a day neither the database nor the bucket has any of it."""
+    files = files_of(new_contact(asha, site.server("a"), "Rozella Ostrosky"))
+    before = site.objects()
+    with half_an_upload(site, asha, f"{files}?name=film.mp4", size=32 * MEBI):
+        eventually(lambda: site.unfinished() != [], within=timedelta(seconds=30), what="parts of it have arrived in S3")
+        site.lose("a")
+    try:
+        assert asha.get(f"{site.server('b')}{files}").body == {"items": []}
+        with build(configuration(site), clock=OffsetClock(timedelta(days=2))) as later:
+            assert jobs.sweep(later) >= 1
+            # S3 has a clock of its own, which can't be moved: to it, what was begun until now is old.
+            later.storage.sweep(older_than=timedelta(0))
+        assert (site.unfinished(), site.objects()) == ([], before)
+        assert asha.get(f"{site.server('b')}{files}").body == {"items": []}
+    finally:
+        site.replace("a")
+
+
+@contextmanager
+def half_an_upload(site: SharedSite, browser: Browser, path: str, *, size: int) -> Iterator[None]:
+    """The first half of the body has been sent to A, which waits for the other."""
+    address = urlsplit(site.server("a"))
+    cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: {address.netloc}\r\nCookie: {cookies}\r\nIdempotency-Key: {uuid4().hex}\r\n"
+        f"Content-Type: video/mp4\r\nContent-Length: {size}\r\n\r\n"
+    )
+    with socket.create_connection((address.hostname or "", address.port or 0), timeout=30) as connection:
+        connection.sendall(head.encode() + os.urandom(size // 2))
+        yield
+
+
+def test_a_lock_held_by_one_keeps_the_other_out(site: SharedSite) -> None:
+    """Each is a process of its own, in the environment of a server."""
+    with holding_at(site, "a") as (first, held), holding_at(site, "b") as (other, refused):
+        assert (held.isdecimal(), refused) == (True, "kept out")
+        assert other.pid != first.pid
+    with holding_at(site, "b") as (_, later):
+        assert int(later) > int(held)
+
+
+@contextmanager
+def holding_at(site: SharedSite, name: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A process that tries to take the lock and keeps it, with the fence that it got or `kept out`."""
+    home = site.cluster.node(name).home
+    with subprocess.Popen(
+        [sys.executable, str(HOLDER), str(site.config)], cwd=home, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        env=spawning.environment(bharat_environment(home) | {"PYTHONPATH": str(HOLDER.parents[3])}),
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield process, process.stdout.readline().strip()
+        process.stdin.close()
+        assert process.wait(30) == 0
+
+
+def test_a_contact_made_at_a_is_found_by_a_misspelt_name_at_b(site: SharedSite, asha: Browser) -> None:
     contact = new_contact(asha, site.server("a"), "Marcel Schlecht")
+    made = time.monotonic()
     url = f"{site.server('b')}/api/v1/search?q={quote('marzel shlecht')}"
 
     def found() -> bool:
         return contact["id"] in [hit["id"] for hit in asha.get(url).body["items"]]
 
     eventually(found, within=SOON, what="the contact is found by a misspelt name")
+    assert time.monotonic() - made <= SOON.total_seconds(), "the answer that has it came too late"
 
 
-def test_a_logout_at_b_ends_the_session_at_a(site: ClusterSite) -> None:
+def test_a_logout_at_b_ends_the_session_at_a(site: SharedSite) -> None:
     browser = logged_in(site)
     stolen = Browser(dict(browser.cookies))
     assert browser.post(f"{site.server('b')}/api/v1/logout").status < 300
     assert stolen.get(f"{site.server('a')}/api/v1/me").status == 401
 
 
-def test_a_server_whose_disk_is_lost_is_missed_by_nobody(site: ClusterSite, asha: Browser) -> None:
+def test_a_server_whose_disk_is_lost_is_missed_by_nobody(site: SharedSite, asha: Browser) -> None:
     files = files_of(new_contact(asha, site.server("a"), "Darcel Slabaugh"))
     added = asha.upload(f"{site.server('a')}{files}?name=a.txt", b"kept")
     site.lose("a")
     site.replace("a")
     assert asha.download(f"{site.server('a')}{files}/{added.body['id']}/content") == b"kept"
     assert asha.get(f"{site.server('a')}/api/v1/me").status == 200
-
-
-class Confined(Node):
-    """A server for which every file system but `/dev` and what lies below it is read-only: it can write to the pipe of its log, to
-    devices and to shared memory."""
-
-    def _launch(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        confine = 'mount --make-rprivate / && mount -o remount,bind,ro / && exec "$@"'
-        return spawning.spawn(
-            ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", confine, "sh",
-             *command(self._config, *self._arguments())],
-            cwd=self.home, log=log, extra_environment=bharat_environment(self.home), death_signal=self._death, drop=False,
-        )  # fmt: skip
-
-
-@pytest.fixture
-def confined(site: ClusterSite, tmp_path: Path) -> Iterator[Confined]:
-    probe = 'mount --make-rprivate / && mount -o remount,bind,ro / && ! touch "$1" 2>/dev/null'
-    namespace = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", probe, "sh", str(tmp_path / "probe")]
-    tried = subprocess.run(namespace, check=False)
-    if tried.returncode != 0:
-        missing("this machine lets nobody make a namespace of mounts: see user_namespaces(7)")
-    with Confined(site.config, tmp_path / "confined") as server:
-        yield server
-
-
-def test_a_server_that_can_write_nowhere_serves_everything(
-    site: ClusterSite, asha: Browser, confined: Confined
-) -> None:
-    """Log in, change, upload, import, search and log out at a server whose disk is read-only."""
-    url = confined.url
-    browser = logged_in(site, url)
-    contact = new_contact(browser, url, "Kanisha Wren")
-    added = browser.upload(f"{url}{files_of(contact)}?name=a.bin", os.urandom(9 * 1024 * 1024))
-    assert added.status == 201, added
-    assert len(browser.download(f"{url}{files_of(contact)}/{added.body['id']}/content")) == 9 * 1024 * 1024
-    imported = browser.upload(f"{url}/api/v1/contacts/import", b"name\nLezlie Dunn\nMarkita Hansen\n", "text/csv")
-    assert (imported.status, imported.body["created"]) == (200, 2), imported
-    assert b"Kanisha Wren" in browser.download(f"{url}/api/v1/contacts/export")
-    hits = browser.get(f"{url}/api/v1/search?q=kanisha").body["items"]
-    assert contact["id"] in [hit["id"] for hit in hits]
-    assert browser.post(f"{url}/api/v1/logout").status < 300
-    assert list(confined.home.iterdir()) == []
