@@ -1,7 +1,8 @@
 """From a session or an API key to the principal of a request.
 
-One read of the database each: a session's user is compared with the epoch at its login, so raising the epoch ends sessions
-whatever their store remembers; a key, its owner and the owner's teams come in one statement.
+One read of the database each: a session's user is compared with the epoch at its login, and the session looked up among those that
+were ended one by one, so what has ended stays so whatever its store remembers; a key, its owner and the owner's teams come in one
+statement.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from bharat.accounts.tables import api_keys, teams, users
+from bharat.accounts.tables import api_keys, ended_sessions, teams, users
 from bharat.accounts.tokens import KEY_PREFIX, hash_of, organisation_of
 from bharat.contracts.database import Database
 from bharat.contracts.errors import Unavailable
@@ -25,6 +26,16 @@ LAST_USED_EVERY = timedelta(minutes=1)
 """How often at most the use of a key is noted."""
 
 _LED = sa.and_(teams.c.organisation_id == users.c.organisation_id, teams.c.lead_id == users.c.id)
+
+
+def was_ended(handle: sa.ColumnElement[str] | str | None) -> sa.ColumnElement[bool]:
+    """Whether a session of the user of the surrounding statement's row was ended by itself: it is dead, whatever its store remembers."""
+    mine = (
+        ended_sessions.c.organisation_id == users.c.organisation_id,
+        ended_sessions.c.user_id == users.c.id,
+        ended_sessions.c.handle == handle,
+    )
+    return sa.exists().where(*mine).correlate(users)
 
 
 class Authenticator:
@@ -41,6 +52,7 @@ class Authenticator:
                 users.c.id == sa.bindparam("user", type_=sa.Uuid),
                 users.c.epoch == sa.bindparam("at_epoch", type_=sa.Integer),
                 users.c.active.is_(True),
+                ~was_ended(sa.bindparam("handle", type_=sa.String)),
             )
         )
         unused_since = database.after(-LAST_USED_EVERY)
@@ -91,9 +103,9 @@ class Authenticator:
             ) from error
 
     def of_session(self, session: Session) -> Principal | None:
-        """The principal of a session: `None` when its user was deactivated or the epoch was raised since the login."""
+        """The principal of a session: `None` when it was ended, its user was deactivated or the epoch was raised since the login."""
         found = self._database.read(session.organisation_id).rows(
-            self._by_user, {"user": session.user_id, "at_epoch": session.epoch}
+            self._by_user, {"user": session.user_id, "at_epoch": session.epoch, "handle": session.handle}
         )
         if not found:
             return None

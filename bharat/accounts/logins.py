@@ -1,8 +1,7 @@
-"""Logging in and out, and changing one's password. A login costs the same whether the address exists or not."""
+"""Logging in, and changing one's password. A login costs the same whether the address exists or not."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from dataclasses import dataclass
 from typing import Any
@@ -10,18 +9,19 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from bharat.accounts.authentication import was_ended
+from bharat.accounts.ending import dropped_unless_done, forget_sessions, log_out, sessions_unavailable
 from bharat.accounts.service import Accounts
 from bharat.accounts.tables import credentials, users
 from bharat.accounts.trail import note
 from bharat.accounts.users import set_password
-from bharat.contracts.errors import Conflict, FieldFault, Invalid, Unauthenticated, Unavailable
+from bharat.contracts.errors import Conflict, FieldFault, Invalid, Unauthenticated
 from bharat.contracts.principal import Actor, ActorKind, Principal
-from bharat.contracts.sessions import NewSession, Session, SessionGone, SessionsUnavailable, handle_of
+from bharat.contracts.sessions import NewSession, Session, SessionsUnavailable
 
 log = logging.getLogger(__name__)
 
 _CREDENTIAL = sa.select(credentials.c.user_id, credentials.c.organisation_id, credentials.c.password_hash)
-_EPOCH = sa.select(users.c.epoch)
 _MINE = sa.and_(credentials.c.user_id == users.c.id, credentials.c.organisation_id == users.c.organisation_id)
 _LOGIN = sa.select(users.c.name, users.c.epoch, credentials.c.email, credentials.c.password_hash).select_from(
     users.join(credentials, _MINE)
@@ -42,8 +42,11 @@ def normal_email(text: str) -> str:
     return text.strip().lower()
 
 
-def log_in(accounts: Accounts, email: str, password: str, caller: Caller, old_token: str | None) -> tuple[str, Session]:
-    """A new session for who proves an address and its password; a session that the caller had ends (ASVS 5.0, 7.2.4).
+def log_in(
+    accounts: Accounts, email: str, password: str, caller: Caller, old_token: str | None, old: Principal | None
+) -> tuple[str, Session]:
+    """A new session for who proves an address and its password; a session that the caller had, and whose principal was `old`, ends
+    (ASVS 5.0, 7.2.4).
 
     Raises `Unauthenticated`, the same for every reason, `TooManyRequests` and `Unavailable`."""
     email = normal_email(email)
@@ -66,16 +69,8 @@ def log_in(accounts: Accounts, email: str, password: str, caller: Caller, old_to
             unit.execute(credentials.update().where(mine).values(password_hash=renewed))
         note(unit, "logged_in", "user", found.user_id, {"session": (None, begun[1].handle)})
     if old_token is not None:
-        end_session(accounts, old_token)
+        log_out(accounts, old_token, old)
     return begun
-
-
-def log_out(accounts: Accounts, token: str, principal: Principal | None) -> None:
-    """End the session, whose principal is `None` when it had ended before."""
-    end_session(accounts, token)
-    if principal is not None:
-        with accounts.app.database.write(principal.organisation_id, principal.actor) as unit:
-            note(unit, "logged_out", "user", principal.user_id, {"session": (handle_of(token), None)})
 
 
 def change_password(
@@ -96,45 +91,14 @@ def change_password(
     kept = accounts.passwords.hash(new)
     # The new session is of the next epoch, so it is dead unless the change is committed.
     fresh, session = begin_session(accounts, principal.organisation_id, principal.user_id, me.epoch + 1, caller)
-    try:
-        with database.write(principal.organisation_id, principal.actor) as unit:
-            mine = (users.c.id == principal.user_id) & (users.c.epoch == me.epoch)
-            raised = unit.execute(users.update().where(mine).values(epoch=me.epoch + 1)).rowcount
-            if raised != 1 or not set_password(unit, principal.user_id, kept):
-                raise Conflict("Your login was changed in the meantime: log in again.")
-            note(unit, "password_changed", "user", principal.user_id)
-    except BaseException:
-        with contextlib.suppress(Unavailable):
-            end_session(accounts, fresh)
-        raise
+    with dropped_unless_done(accounts, fresh), database.write(principal.organisation_id, principal.actor) as unit:
+        mine = (users.c.id == principal.user_id, users.c.epoch == me.epoch, ~was_ended(principal.session))
+        raised = unit.execute(users.update().where(*mine).values(epoch=me.epoch + 1)).rowcount
+        if raised != 1 or not set_password(unit, principal.user_id, kept):
+            raise Conflict("Your login was changed in the meantime: log in again.")
+        note(unit, "password_changed", "user", principal.user_id)
     forget_sessions(accounts, principal.organisation_id, principal.user_id, keep=session.handle)
     return fresh
-
-
-def end_other_sessions(accounts: Accounts, principal: Principal, token: str) -> tuple[str, int]:
-    """Log out everywhere but here: a new token for this session, and how many others ended.
-
-    The user's epoch is raised, so that they stay dead whatever their store remembers or is restored to; this one is moved to the new
-    epoch first, where it is dead until the change is committed. Raises `Unauthenticated` when it ended meanwhile, `Conflict`
-    when another change raised the epoch, and `Unavailable`."""
-    database = accounts.app.database
-    epoch = int(database.read(principal.organisation_id).scalar(_EPOCH.where(users.c.id == principal.user_id)))
-    store = accounts.app.sessions
-    try:
-        live = store.list(principal.organisation_id, principal.user_id)
-        fresh = store.rotate(token, epoch=epoch + 1)
-    except SessionsUnavailable as error:
-        raise sessions_unavailable() from error
-    except SessionGone as error:
-        raise Unauthenticated("This session has ended: log in again.") from error
-    count = sum(session.epoch == epoch and session.handle != principal.session for session in live)
-    with database.write(principal.organisation_id, principal.actor) as unit:
-        mine = (users.c.id == principal.user_id) & (users.c.epoch == epoch)
-        if unit.execute(users.update().where(mine).values(epoch=epoch + 1)).rowcount != 1:
-            raise Conflict("Your login was changed in the meantime: log in again.")
-        note(unit, "sessions_ended", "user", principal.user_id, {"count": (count, 0)})
-    forget_sessions(accounts, principal.organisation_id, principal.user_id, keep=handle_of(fresh))
-    return fresh, count
 
 
 def begin_session(
@@ -155,24 +119,6 @@ def begin_session(
         return accounts.app.sessions.create(new)
     except SessionsUnavailable as error:
         raise sessions_unavailable() from error
-
-
-def end_session(accounts: Accounts, token: str) -> None:
-    """Delete a session. Raises `Unavailable`."""
-    try:
-        accounts.app.sessions.delete(token)
-    except SessionsUnavailable as error:
-        raise sessions_unavailable() from error
-
-
-def forget_sessions(accounts: Accounts, organisation_id: UUID, user_id: UUID, *, keep: str | None = None) -> None:
-    """Clear away sessions that a raised epoch has ended already. A store that does not answer does no harm."""
-    with contextlib.suppress(SessionsUnavailable):
-        accounts.app.sessions.revoke_all(organisation_id, user_id, keep=keep)
-
-
-def sessions_unavailable() -> Unavailable:
-    return Unavailable("The session store does not answer. Try again shortly.")
 
 
 def _proven(

@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from bharat.accounts.logins import Caller, forget_sessions, normal_email
+from bharat.accounts.ending import forget_sessions
+from bharat.accounts.logins import Caller, normal_email
 from bharat.accounts.mails import RESET, send_reset
 from bharat.accounts.service import Accounts, accounts_of
 from bharat.accounts.tables import credentials, password_resets, users

@@ -1,4 +1,4 @@
-"""Forgetting what has ended: expired sessions, budgets, invitations, resets and keys. One organisation at a time, since nobody
+"""Forgetting what has ended: expired sessions, that they were ended, budgets, invitations, resets and keys. One organisation at a time, since nobody
 may look into several at once."""
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from bharat.accounts.tables import api_keys, invitations, password_resets
+from bharat.accounts.tables import api_keys, ended_sessions, invitations, password_resets
 from bharat.contracts.application import Application
 from bharat.contracts.work import CatchUp, CronEntry, JobContext, JobSpec
 from bharat.data import sweeping as data
@@ -22,6 +22,7 @@ def sweep(app: Application) -> int:
     count = app.sessions.sweep() + app.limits.sweep()
     before = app.database.after(-KEPT)
     ended = (
+        (ended_sessions, ended_sessions.c.keep_until < app.database.now()),
         (invitations, sa.or_(invitations.c.expires_at < before, invitations.c.revoked_at < before)),
         (password_resets, password_resets.c.expires_at < before),
         (api_keys, sa.or_(api_keys.c.expires_at < before, api_keys.c.revoked_at < before)),

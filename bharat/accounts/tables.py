@@ -61,6 +61,21 @@ users = organisation_table(
     sa.Index("ix_users_team", "organisation_id", "team_id"),
 )
 
+ended_sessions = organisation_table(
+    "ended_sessions",
+    core_metadata,
+    sa.Column("user_id", sa.Uuid, nullable=False),
+    # What names a session in lists (`bharat.contracts.sessions.handle_of`): it can't log in.
+    sa.Column("handle", sa.String(32), nullable=False),
+    # No session of this handle lives longer.
+    sa.Column("keep_until", Instant, nullable=False),
+    sa.PrimaryKeyConstraint("organisation_id", "user_id", "handle"),
+    sa.ForeignKeyConstraint(
+        ["organisation_id", "user_id"], ["users.organisation_id", "users.id"], name="fk_ended_sessions_user"
+    ),
+    sa.Index("ix_ended_sessions_keep_until", "organisation_id", "keep_until"),
+)
+
 credentials = platform_table(
     "credentials",
     core_metadata,

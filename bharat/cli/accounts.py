@@ -360,7 +360,7 @@ def _change(runtime: Runtime, who: str, org: str | None, as_json: bool, values: 
 
 def _forget_sessions(app: Bharat, organisation_id: UUID, user_id: UUID) -> None:
     """Clear the store of sessions that a raised epoch has ended."""
-    from bharat.accounts.logins import forget_sessions
+    from bharat.accounts.ending import forget_sessions
 
     forget_sessions(app.accounts, organisation_id, user_id)
 

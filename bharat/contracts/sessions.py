@@ -40,8 +40,8 @@ def handle_of(token: str) -> str:
 class NewSession:
     """A login. `idle` is how long it lives without use, `absolute` how long at most.
 
-    `epoch` is the user's session epoch at login; whoever loads the principal compares it with the database's, so that
-    a store restored from an old snapshot revives nobody."""
+    `epoch` is the user's session epoch at login; whoever loads the principal compares it with the database's, which also remembers
+    the handles of sessions that were ended one by one, so that a store restored from an old snapshot revives nobody."""
 
     organisation_id: UUID
     user_id: UUID

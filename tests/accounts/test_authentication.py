@@ -10,11 +10,11 @@ import pytest
 import sqlalchemy as sa
 
 from bharat.accounts.authentication import Authenticator
-from bharat.accounts.tables import api_keys, teams, users
+from bharat.accounts.tables import api_keys, ended_sessions, teams, users
 from bharat.accounts.tokens import hash_of, new_key
 from bharat.contracts.errors import Unavailable
 from bharat.contracts.principal import SYSTEM, Role
-from bharat.contracts.sessions import NewSession, SessionsUnavailable
+from bharat.contracts.sessions import NewSession, SessionsUnavailable, handle_of
 from bharat.data import BharatDatabase, new_id
 from bharat.local.sessions import DatabaseSessions
 from tests.fixtures.busy import busy_writing
@@ -109,6 +109,69 @@ def test_a_session_ends_with_the_epoch_or_the_user(
     assert authenticator.by_session(token) is not None
     change_user(database, organisation_id, user_id, **change)
     assert authenticator.by_session(token) is None
+
+
+def remember_the_end(database: BharatDatabase, organisation_id: UUID, user_id: UUID, token: str) -> None:
+    row = {"user_id": user_id, "handle": handle_of(token), "keep_until": database.clock.now() + timedelta(days=30)}
+    with database.write(organisation_id, SYSTEM) as unit:
+        unit.execute(ended_sessions.insert(), row)
+
+
+def test_a_session_that_was_ended_by_itself_is_refused_though_its_store_has_it(
+    database: BharatDatabase,
+    sessions: DatabaseSessions,
+    authenticator: Authenticator,
+    organisation_id: UUID,
+    user_id: UUID,
+) -> None:
+    """Protected by `~was_ended(…)` in `Authenticator._by_user`."""
+    ended, other = (log_in(sessions, organisation_id, user_id) for _ in range(2))
+    remember_the_end(database, organisation_id, user_id, ended)
+    assert sessions.load(ended) is not None
+    assert authenticator.by_session(ended) is None
+    assert authenticator.by_session(other) is not None
+
+
+def test_mutant_that_does_not_ask_whether_it_was_ended_lets_it_in(
+    database: BharatDatabase,
+    sessions: DatabaseSessions,
+    organisation_id: UUID,
+    user_id: UUID,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bharat.accounts.authentication.was_ended", lambda handle: sa.false())
+    ended = log_in(sessions, organisation_id, user_id)
+    remember_the_end(database, organisation_id, user_id, ended)
+    assert Authenticator(database, sessions).by_session(ended) is not None
+
+
+def test_a_session_is_ended_for_its_own_user_only(
+    database: BharatDatabase,
+    sessions: DatabaseSessions,
+    authenticator: Authenticator,
+    organisation_id: UUID,
+    other_organisation_id: UUID,
+    user_id: UUID,
+) -> None:
+    token = log_in(sessions, organisation_id, user_id)
+    remember_the_end(database, organisation_id, add_user(database, organisation_id), token)
+    remember_the_end(database, other_organisation_id, add_user(database, other_organisation_id), token)
+    assert authenticator.by_session(token) is not None
+
+
+def test_whether_a_session_was_ended_takes_no_further_statement(
+    database: BharatDatabase,
+    sessions: DatabaseSessions,
+    authenticator: Authenticator,
+    organisation_id: UUID,
+    user_id: UUID,
+) -> None:
+    session = sessions.load(log_in(sessions, organisation_id, user_id))
+    assert session is not None
+    run: list[str] = []
+    sa.event.listen(database.engine, "before_cursor_execute", lambda *arguments: run.append(arguments[2]))
+    assert authenticator.of_session(session) is not None
+    assert len([statement for statement in run if "SELECT" in statement.upper()]) == 1
 
 
 def test_a_session_never_opens_another_organisation(

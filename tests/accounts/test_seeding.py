@@ -17,7 +17,7 @@ from bharat.accounts.seeding import (
     slug_of,
 )
 from bharat.accounts.sweeping import sweep
-from bharat.accounts.tables import api_keys, invitations, password_resets, teams, users
+from bharat.accounts.tables import api_keys, ended_sessions, invitations, password_resets, teams, users
 from bharat.contracts.errors import Conflict, Invalid
 from bharat.contracts.principal import SYSTEM, Role
 from bharat.data import BharatDatabase
@@ -92,6 +92,16 @@ def test_an_address_logs_into_one_organisation_only(
     with pytest.raises(Conflict), database.write(other_organisation_id, SYSTEM) as unit:
         create_user(unit, name="One", email="one@acme.example", password_hash="x")
     assert count(database, other_organisation_id, users) == 0
+
+
+def test_a_logout_is_remembered_as_long_as_its_session_could_live(site: Site, clock: OffsetClock) -> None:
+    site.browser("agent@acme.example").post("/logout")
+    clock.offset += site.app.accounts.policy.session_absolute
+    sweep(site.app)
+    assert count(site.app.database, site.acme, ended_sessions) == 1
+    clock.offset += timedelta(days=1, seconds=1)
+    sweep(site.app)
+    assert count(site.app.database, site.acme, ended_sessions) == 0
 
 
 def test_what_ended_is_forgotten_and_what_lives_stays(site: Site, clock: OffsetClock) -> None:

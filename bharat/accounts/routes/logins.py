@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bharat.accounts.logins import log_in, log_out
+from bharat.accounts.ending import log_out
+from bharat.accounts.logins import log_in
 from bharat.accounts.resets import ask_for_reset, confirm_reset
 from bharat.accounts.routes.bodies import SMALL, Body, Email, Password, Token, caller_of
 from bharat.accounts.routes.me import Me, me_of
@@ -29,7 +30,8 @@ def login(request: Request) -> Response:
     """Public: it is how somebody becomes known. Attempts are budgeted by account and by network, and one that fails costs the
     same time and tells the same whether the address exists."""
     accounts, body = accounts_of(request.app), request.body
-    token, session = log_in(accounts, body.email, body.password, caller_of(request), request.session_token)
+    old = request.session_token, request.caller
+    token, session = log_in(accounts, body.email, body.password, caller_of(request), *old)
     principal = accounts.authenticator.of_session(session)
     if principal is None:
         raise Unauthenticated("The login was ended as it began: try again.")

@@ -11,15 +11,14 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import Meta
 
-from bharat.accounts.logins import change_password, end_other_sessions, sessions_unavailable
+from bharat.accounts.ending import end_one_session, end_other_sessions, live_sessions
+from bharat.accounts.logins import change_password
 from bharat.accounts.routes.bodies import SMALL, Body, Password, caller_of, session_of
 from bharat.accounts.service import Accounts, accounts_of
 from bharat.accounts.tables import users
-from bharat.accounts.trail import note
 from bharat.contracts.errors import NotFound, Unauthenticated
 from bharat.contracts.principal import Principal, Role
 from bharat.contracts.route import Authenticated, LoginCookie, Request, Response, Route
-from bharat.contracts.sessions import SessionsUnavailable
 from bharat.data.organisations import organisations
 
 _HANDLE = re.compile(r"[0-9a-f]{32}")
@@ -95,11 +94,7 @@ def read_me(request: Request) -> Me:
 
 def list_sessions(request: Request) -> OwnSessions:
     principal, _ = session_of(request)
-    epoch = request.reader.scalar(sa.select(users.c.epoch).where(users.c.id == principal.user_id))
-    try:
-        found = request.app.sessions.list(principal.organisation_id, principal.user_id)
-    except SessionsUnavailable as error:
-        raise sessions_unavailable() from error
+    _, live = live_sessions(accounts_of(request.app), principal)
     return OwnSessions(
         [
             OwnSession(
@@ -111,9 +106,7 @@ def list_sessions(request: Request) -> OwnSessions:
                 address=session.address,
                 user_agent=session.user_agent,
             )
-            for session in found
-            # What a raised epoch has ended may still lie in the store.
-            if session.epoch == epoch
+            for session in live
         ]
     )
 
@@ -123,13 +116,8 @@ def end_one(request: Request) -> None:
     handle = str(request.path["handle"])
     if not _HANDLE.fullmatch(handle):
         raise _no_session()
-    try:
-        ended = request.app.sessions.revoke(principal.organisation_id, principal.user_id, handle)
-    except SessionsUnavailable as error:
-        raise sessions_unavailable() from error
-    if not ended:
+    if not end_one_session(accounts_of(request.app), principal, handle):
         raise _no_session()
-    note(request.unit, "session_ended", "user", principal.user_id, {"session": (handle, None)})
 
 
 def _no_session() -> NotFound:

@@ -10,7 +10,8 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import UNSET, Meta, UnsetType
 
-from bharat.accounts.logins import forget_sessions, normal_email
+from bharat.accounts.ending import forget_sessions
+from bharat.accounts.logins import normal_email
 from bharat.accounts.names import Name
 from bharat.accounts.routes.bodies import SMALL, Body, Email, Paged, page
 from bharat.accounts.service import accounts_of

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +15,7 @@ import sqlalchemy as sa
 from bharat.accounts.authentication import Authenticator
 from bharat.accounts.tables import users
 from bharat.contracts.principal import Principal
-from bharat.contracts.sessions import Session, SessionsUnavailable, token_hash
+from bharat.contracts.sessions import Session, SessionsUnavailable, handle_of, new_token, token_hash
 from bharat.testing.suite import eventually
 from bharat_local_servers import Valkey
 from bharat_session_redis.sessions import RedisSessions
@@ -51,48 +50,87 @@ def site(open_site: OpenSite, valkey: Valkey) -> Site:
 # A logout meets a request in flight.
 
 
-def test_a_logout_during_a_request_is_final_when_the_request_is_over(
-    site: Site, raw: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The request has loaded its session; then the user logs out; then it is answered. What would bring the session back is
-    shown by the mutants in test_faults.py: here nothing is left that could."""
+Rotation = Callable[[RedisSessions, str, int | None, Callable[[], None]], str]
+rotate = RedisSessions.rotate
+
+
+def after_a_logout(sessions: RedisSessions, token: str, epoch: int | None, log_out: Callable[[], None]) -> str:
+    log_out()
+    return rotate(sessions, token, epoch=epoch)
+
+
+def in_two_steps(raw: Any) -> Rotation:
+    """Mutant: the session is read, and what was read is written under the new token."""
+
+    def rotation(sessions: RedisSessions, token: str, epoch: int | None, log_out: Callable[[], None]) -> str:
+        found = raw.hgetall(f"bharat:session:{token_hash(token)}")
+        log_out()
+        fresh = new_token()
+        raw.hset(f"bharat:session:{token_hash(fresh)}", mapping={**found, b"epoch": str(epoch)})
+        raw.zadd(f"bharat:sessions:{found[b'user'].decode()}", {token_hash(fresh): 2e18})
+        return fresh
+
+    return rotation
+
+
+def answers_of_a_request_that_meets_a_logout(
+    site: Site, monkeypatch: pytest.MonkeyPatch, rotation: Rotation
+) -> tuple[int, int]:
+    """A request was let in and moves its session to a new token; meanwhile the user logs out. What the request is answered, and what
+    its browser is afterwards."""
     here, there = site.browser(USER), site.browser()
     there.token = here.token
-    loaded, logged_out = threading.Event(), threading.Event()
-    of_session = Authenticator.of_session
 
-    def slowly(self: Authenticator, session: Session) -> Principal | None:
-        if not loaded.is_set():
-            loaded.set()
-            logged_out.wait(10)
-        return of_session(self, session)
+    def log_out() -> None:
+        assert here.post("/logout").status_code == 204
 
-    monkeypatch.setattr(Authenticator, "of_session", slowly)
-    answers: list[falcon.testing.Result] = []
-    request = threading.Thread(target=lambda: answers.append(there.get("/me")))
-    request.start()
-    assert loaded.wait(10)
-    assert here.post("/logout").status_code == 204
-    logged_out.set()
-    request.join(10)
-    assert [answer.status_code for answer in answers] == [200]
-    assert there.get("/me").status_code == 401
+    def rotated(self: RedisSessions, token: str, *, epoch: int | None = None) -> str:
+        return rotation(self, token, epoch, log_out)
+
+    monkeypatch.setattr(RedisSessions, "rotate", rotated)
+    return there.delete("/me/sessions").status_code, there.get("/me").status_code
+
+
+def test_a_logout_during_a_request_that_renews_the_session_is_final(
+    site: Site, raw: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Protected twice: by `if not session then return 0 end` in `scripts.ROTATE`, which is one step, and by `~was_ended(…)` in
+    `end_other_sessions`, where the new token becomes good."""
+    assert answers_of_a_request_that_meets_a_logout(site, monkeypatch, after_a_logout) == (401, 401)
     assert raw.keys("bharat:session*") == []
+
+
+def test_mutant_that_rotates_in_two_steps_comes_as_far_as_the_database(
+    site: Site, raw: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The test above would find 409: Redis had the session again, and the database, which remembers the logout, did not take it."""
+    assert answers_of_a_request_that_meets_a_logout(site, monkeypatch, in_two_steps(raw)) == (409, 401)
+
+
+def test_mutant_that_does_not_ask_the_database_either_brings_the_session_back(
+    site: Site, raw: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bharat.accounts.ending.was_ended", lambda handle: sa.false())
+    assert answers_of_a_request_that_meets_a_logout(site, monkeypatch, in_two_steps(raw)) == (200, 200)
 
 
 # Redis is restored from a snapshot of before a revocation.
 
 
-def change_password(site: Site, here: Browser) -> falcon.testing.Result:
+Revocation = Callable[[Site, Browser, Browser], falcon.testing.Result]
+"""Ends the second browser's session; the first is another of the same user."""
+
+
+def change_password(site: Site, here: Browser, there: Browser) -> falcon.testing.Result:
     return here.call("PUT", "/me/password", {"current_password": PASSWORD, "new_password": NEW_PASSWORD})
 
 
-def log_out_everywhere_else(site: Site, here: Browser) -> falcon.testing.Result:
+def log_out_everywhere_else(site: Site, here: Browser, there: Browser) -> falcon.testing.Result:
     return here.delete("/me/sessions")
 
 
-def as_administrator(body: dict[str, Any]) -> Callable[[Site, Browser], falcon.testing.Result]:
-    def change(site: Site, here: Browser) -> falcon.testing.Result:
+def as_administrator(body: dict[str, Any]) -> Revocation:
+    def change(site: Site, here: Browser, there: Browser) -> falcon.testing.Result:
         admin = site.browser(ADMIN)
         user = admin.get(f"/users/{site.users['agent']}").json
         return admin.patch(f"/users/{user['id']}", body, user["version"])
@@ -100,38 +138,69 @@ def as_administrator(body: dict[str, Any]) -> Callable[[Site, Browser], falcon.t
     return change
 
 
-REVOCATIONS: dict[str, Callable[[Site, Browser], falcon.testing.Result]] = {
+def log_out(site: Site, here: Browser, there: Browser) -> falcon.testing.Result:
+    return there.post("/logout")
+
+
+def end_from_the_list(site: Site, here: Browser, there: Browser) -> falcon.testing.Result:
+    return here.delete(f"/me/sessions/{handle_of(str(there.token))}")
+
+
+def log_in_again(site: Site, here: Browser, there: Browser) -> falcon.testing.Result:
+    return there.log_in(USER)
+
+
+BY_EPOCH: dict[str, Revocation] = {
     "a changed password": change_password,
     "logging out everywhere else": log_out_everywhere_else,
     "another role": as_administrator({"role": "viewer"}),
-    "deactivation": as_administrator({"active": False}),
 }
+BY_ITSELF: dict[str, Revocation] = {
+    "a logout": log_out,
+    "ending it from the list": end_from_the_list,
+    "a login in its place": log_in_again,
+}
+REVOCATIONS: dict[str, Revocation] = {**BY_EPOCH, **BY_ITSELF, "deactivation": as_administrator({"active": False})}
 
 
 def answers_after_a_restore(site: Site, raw: Any, valkey: Valkey, revocation: str) -> tuple[int, int]:
     """What a revoked session is answered, and one that was not revoked, when Redis has been killed and has loaded a snapshot
     from before the revocation."""
     here, there, untouched = site.browser(USER), site.browser(USER), site.browser(OTHER)
+    revoked = site.browser()
+    revoked.token = there.token
     raw.save()
     snapshot = valkey.folder / "data" / "dump.rdb"
     saved = snapshot.read_bytes()
-    assert REVOCATIONS[revocation](site, here).status_code in (200, 204)
-    assert there.get("/me").status_code == 401
+    assert REVOCATIONS[revocation](site, here, there).status_code in (200, 204)
+    assert revoked.get("/me").status_code == 401
     valkey.kill()
     snapshot.write_bytes(saved)
     valkey.start()
-    assert there.token is not None
-    assert site.app.sessions.load(there.token) is not None, "the snapshot did not bring the session back"
-    return there.get("/me").status_code, untouched.get("/me").status_code
+    assert revoked.token is not None
+    assert site.app.sessions.load(revoked.token) is not None, "the snapshot did not bring the session back"
+    return revoked.get("/me").status_code, untouched.get("/me").status_code
 
 
 @pytest.mark.parametrize("revocation", REVOCATIONS)
 def test_a_restored_snapshot_revives_no_revoked_session(site: Site, raw: Any, valkey: Valkey, revocation: str) -> None:
-    """Protected by the comparison of epochs in `Authenticator`, and by what raises them."""
+    """Protected by the conditions of `Authenticator._by_user`: `users.c.epoch ==` and what raises it, `users.c.active`, and
+    `~was_ended(…)`, of what `ending._end` remembers."""
     assert answers_after_a_restore(site, raw, valkey, revocation) == (401, 200)
 
 
-@pytest.mark.parametrize("revocation", ["a changed password", "logging out everywhere else", "another role"])
+@pytest.mark.parametrize("revocation", BY_ITSELF)
+def test_mutant_that_asks_for_no_single_end_lets_the_ended_session_in(
+    site: Site, raw: Any, valkey: Valkey, revocation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without `~was_ended(…)` in `Authenticator._by_user`."""
+    monkeypatch.setattr("bharat.accounts.authentication.was_ended", lambda handle: sa.false())
+    unasked = Authenticator(site.app.database, site.app.sessions)
+    monkeypatch.setattr(site.app.accounts.authenticator, "_by_user", unasked._by_user)
+    assert answers_after_a_restore(site, raw, valkey, revocation) == (200, 200)
+
+
+@pytest.mark.parametrize("revocation", BY_EPOCH)
 def test_mutant_that_compares_no_epochs_lets_the_revoked_session_in(
     site: Site, raw: Any, valkey: Valkey, revocation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,9 +244,8 @@ def routes_that_ask_for_a_login(site: Site) -> list[str]:
     ]
 
 
-def answers_while_away(site: Site, browser: Browser, paths: list[str]) -> set[tuple[int, str]]:
+def answers_while_away(site: Site, browser: Browser, paths: list[str]) -> set[tuple[int, str | None]]:
     """Status and media type of every answer to somebody who is logged in."""
-    token = browser.token
     answers = [browser.get(path) for path in paths]
     answers += [
         browser.post("/logout"),
@@ -185,8 +253,7 @@ def answers_while_away(site: Site, browser: Browser, paths: list[str]) -> set[tu
         browser.delete("/me/sessions"),
         site.browser().log_in(OTHER),
     ]
-    assert browser.token == token, "a browser was told to forget its session"
-    return {(answer.status_code, answer.headers["Content-Type"]) for answer in answers}
+    return {(answer.status_code, answer.headers.get("Content-Type")) for answer in answers}
 
 
 PROBLEM = "application/problem+json"
@@ -201,7 +268,9 @@ def test_without_redis_every_route_says_so_and_nobody_is_logged_out(
     assert {"/me", "/users", "/teams"} <= set(paths)
     raw.save()
     away()
+    token = browser.token
     assert answers_while_away(site, browser, paths) == {(503, PROBLEM)}
+    assert browser.token == token, "a browser was told to forget its session"
     assert site.client.simulate_get("/livez").status_code == 200
     valkey.resume()
     valkey.start()
