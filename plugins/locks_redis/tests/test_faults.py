@@ -18,6 +18,7 @@ import redis
 import sqlalchemy as sa
 
 from bharat.contracts.locks import Lease
+from bharat.contracts.platform import Fences
 from bharat.contracts.principal import SYSTEM
 from bharat.data import BharatDatabase
 from bharat.data.engine import EngineOptions
@@ -153,7 +154,8 @@ def incremented(
 def test_eight_processes_that_increment_500_times_lose_none(
     start: Started, database: BharatDatabase, database_options: EngineOptions, valkey: Valkey, organisation_id: UUID
 ) -> None:
-    """Protected by the lock and the guard. SQLite has one writer, so nothing could be lost there."""
+    """Protected by `NX` of the `SET` in `RedisLocks._try`, and by `Fences.guard` for who lost the lease before its write. SQLite has
+    one writer, so nothing could be lost there."""
     found = incremented(start, database, database_options.url, valkey.url, organisation_id, "locked", 500)
     assert found == 4000
 
@@ -166,16 +168,38 @@ def test_mutant_without_the_lock_increments_are_lost(
     assert found < 800
 
 
-@pytest.mark.parametrize("dialect", ["sqlite"])
-def test_tokens_rise_across_restarts_of_redis_and_of_us(build: Build, database: BharatDatabase, valkey: Valkey) -> None:
+def tokens_across_restarts(build: Build, fences: Callable[[], Fences], valkey: Valkey) -> list[int]:
+    """Those of one lock, each taken by a process that has just started, while Redis is killed in between and keeps nothing."""
     tokens = []
     for _ in range(3):
-        lease = build(DatabaseFences(database)).acquire("report", ttl=TTL)
+        lease = build(fences()).acquire("report", ttl=TTL)
         assert lease is not None
         tokens.append(lease.fence)
         valkey.kill()
         valkey.start()
+    return tokens
+
+
+def test_tokens_rise_across_restarts_of_redis_and_of_us(build: Build, database: BharatDatabase, valkey: Valkey) -> None:
+    """Protected by `self._fences.issue(…)` in `RedisLocks._try`: the token is drawn in the database."""
+    tokens = tokens_across_restarts(build, lambda: DatabaseFences(database), valkey)
     assert tokens == sorted(set(tokens))
+
+
+class RedisFences(CountingFences):
+    """Draws tokens in Redis."""
+
+    def __init__(self, raw: Any) -> None:
+        super().__init__()
+        self._raw = raw
+
+    def issue(self, name: str, *, wait: timedelta | None = None) -> int:
+        return int(self._raw.incr(f"fence:{name}"))
+
+
+def test_mutant_that_draws_tokens_in_redis_gives_them_again(build: Build, raw: Any, valkey: Valkey) -> None:
+    """`redis.call('INCR', …)` in place of `self._fences.issue(…)`."""
+    assert tokens_across_restarts(build, lambda: RedisFences(raw), valkey) == [1, 1, 1]
 
 
 class SlowFences(CountingFences):
