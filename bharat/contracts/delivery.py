@@ -1,4 +1,5 @@
-"""What a plugin hands over to reach people: a delivery channel beside e-mail."""
+"""What a plugin hands over to reach people: a delivery channel beside e-mail. Declared ones are
+listed; nothing is delivered through them yet."""
 
 from __future__ import annotations
 
