@@ -47,7 +47,7 @@ test: $(DEV_STAMP)
 	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),--numprocesses auto --dist worksteal)
 
 check: $(DEV_STAMP) $(BENCH_STAMP)
-	@scripts/check
+	@scripts/check $(ARGS)
 
 bench: $(DEV_STAMP) $(BENCH_STAMP)
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -16,6 +16,7 @@ from PIL import Image
 
 from bharat.contracts.storage import Storage, StorageUnavailable
 from bharat.records.files import jobs
+from bharat.records.files.attached import stale
 from bharat.records.files.tables import record_files
 from bharat.testing.files import Answer
 from bharat.testing.platform import ShiftableClock
@@ -337,7 +338,7 @@ def test_a_file_that_becomes_ready_while_the_sweep_looks_keeps_its_bytes(
     begun = begin(desk, deal)
     send(desk, begun)
     clock.advance(timedelta(days=1, seconds=1))
-    find = jobs.stale
+    find = stale
 
     def meanwhile(*arguments: Any) -> list[Any]:
         found = find(*arguments)
