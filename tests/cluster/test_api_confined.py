@@ -14,11 +14,14 @@ from tests.cluster.confined import ROOT, SHARED_MEMORY, confined, drops_root, me
 from tests.fixtures.qdrant import QdrantFacade
 from tests.fixtures.stores import QDRANT_VARIABLE, S3_VARIABLE
 
+FILES = "plugins/crm/tests/test_files.py::"
 TESTS = (
-    "tests/accounts/test_logins.py", "tests/accounts/test_invitations.py", "tests/records/test_http.py",
-    "tests/records/test_transfer.py", "plugins/crm/tests/test_companies.py", "plugins/crm/tests/test_deals.py",
-    "plugins/crm/tests/test_files.py",
+    "tests/accounts/test_invitations.py", "tests/records/test_http.py", "tests/records/test_visibility.py",
+    "plugins/crm/tests/test_companies.py", f"{FILES}test_what_goes_up_comes_down", f"{FILES}test_a_flipped_byte_is_refused",
+    f"{FILES}test_an_upload_straight_to_the_store_is_verified", f"{FILES}test_a_picture_gets_a_thumbnail",
+    f"{FILES}test_a_link_gives_the_file_to_whoever_has_it", f"{FILES}test_a_deleted_file_is_gone_for_good",
 )  # fmt: skip
+"""Logins, mails, records, their visibility, files and their jobs, in the time that a run has for them."""
 
 
 def test_the_tests_of_the_api_pass_where_nothing_can_be_written() -> None:
