@@ -146,7 +146,7 @@ def test_one_that_is_damaged_holds_up_none_of_the_others(desk: Desk, capsys: pyt
 def test_a_home_with_a_key_of_its_own_moves_to_a_configured_one(
     open_desk: OpenDesk, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    desk = open_desk()
+    desk = open_desk(BHARAT_MODE="single")
     desk.set_up()
     kept = (desk.app.home / "secret.key").read_text()
     with application(desk, BHARAT_SECRET_KEY=NEW, BHARAT_PREVIOUS_SECRETS=kept) as app:

@@ -22,6 +22,7 @@ from bharat.work.tables import events, jobs
 from bharat_local_servers import ServerUnavailable
 from bharat_local_servers.pytest_fixtures import missing
 from tests.fixtures.application import Caller, OpenSite, Site
+from tests.fixtures.homes import Homes
 from tests.fixtures.qdrant import QdrantFacade
 
 SOON = timedelta(seconds=20)
@@ -29,10 +30,12 @@ SOON = timedelta(seconds=20)
 
 
 class Desk:
-    """A site with one organisation, its administrator, and workers that are started when asked for."""
+    """A site with one organisation, its administrator, and workers that are started when asked for. `beside` are the variables of
+    a further process."""
 
-    def __init__(self, site: Site, slug: str = "acme") -> None:
+    def __init__(self, site: Site, slug: str = "acme", beside: Mapping[str, str] | None = None) -> None:
         self.site = site
+        self.beside = beside or {}
         self.app = site.app
         self.organisation_id = site.organisation(slug)
         self.admin = site.user(self.organisation_id, Role.ADMIN)
@@ -117,13 +120,15 @@ def with_qdrant(qdrant: QdrantFacade) -> Mapping[str, str]:
     """The variables that choose the server."""
     return {
         "BHARAT_VECTORS__PROVIDER": "qdrant", "QDRANT_URL": qdrant.url, "QDRANT_API_KEY": qdrant.api_key,
-        "BHARAT_VECTORS__QDRANT__TIMEOUT": "2", "BHARAT_VECTORS__QDRANT__REST": "0.2",
+        "BHARAT_VECTORS__QDRANT__PREFIX": "bharat", "BHARAT_VECTORS__QDRANT__TIMEOUT": "2",
+        "BHARAT_VECTORS__QDRANT__REST": "0.2",
     }  # fmt: skip
 
 
 @pytest.fixture
-def desk(open_site: OpenSite, with_qdrant: Mapping[str, str]) -> Desk:
-    return Desk(open_site("crm", "vector_qdrant", **with_qdrant))
+def desk(open_site: OpenSite, homes: Homes, with_qdrant: Mapping[str, str], tmp_path: Path) -> Desk:
+    site = open_site("crm", "vector_qdrant", **with_qdrant)
+    return Desk(site, beside=homes.beside(site.app, tmp_path))
 
 
 class OpenAnother(Protocol):
@@ -131,14 +136,13 @@ class OpenAnother(Protocol):
 
 
 @pytest.fixture
-def open_another(tmp_path: Path, clock: OffsetClock) -> Iterator[OpenAnother]:
+def open_another(homes: Homes, tmp_path: Path, clock: OffsetClock) -> Iterator[OpenAnother]:
     """Another instance of the application on the same database, with a home of its own."""
     with ExitStack() as stack:
 
         def opener(site: Site, **environ: str) -> Site:
             settings = {
-                "BHARAT_PLUGINS": ",".join(site.app.config.plugins), "BHARAT_HOME": str(tmp_path / "another"),
-                "BHARAT_SECRET_KEY": "of all nodes " * 4, "DATABASE_URL": site.app.config.database.url.reveal(),
+                **homes.beside(site.app, tmp_path), "BHARAT_SECRET_KEY": "of all nodes " * 4, "DATABASE_URL": site.app.config.database.url.reveal(),
                 "BHARAT_SERVER__PUBLIC_URL": site.app.config.server.public_url, **environ,
             }  # fmt: skip
             config = load(None, settings)

@@ -199,7 +199,7 @@ def test_an_index_that_this_database_knows_nothing_of_is_not_taken(desk: Desk) -
 
 def test_without_an_index_there_is_nothing_to_build(open_site: Callable[..., Any]) -> None:
     with pytest.raises(BharatError, match=r"vectors\.provider"):
-        Rebuild(open_site("crm").app)
+        Rebuild(open_site("crm", BHARAT_VECTORS__PROVIDER="off").app)
 
 
 # Killed.
@@ -224,10 +224,9 @@ with build(load(None, os.environ)) as app:
 
 
 def environment(desk: Desk, with_qdrant: Mapping[str, str]) -> dict[str, str]:
-    config = desk.app.config
     return {
-        "PATH": os.environ["PATH"], "BHARAT_PLUGINS": ",".join(config.plugins), "BHARAT_HOME": str(config.home),
-        "DATABASE_URL": config.database.url.reveal(), **with_qdrant,
+        "PATH": os.environ["PATH"], "BHARAT_SECRET_KEY": "of all processes " * 4,
+        "DATABASE_URL": desk.app.config.database.url.reveal(), **desk.beside, **with_qdrant,
     }  # fmt: skip
 
 

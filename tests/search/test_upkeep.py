@@ -88,7 +88,7 @@ def test_an_import_takes_few_jobs(desk: Desk) -> None:
 
 
 def test_without_vectors_nothing_is_enqueued_or_stored(open_site: OpenSite) -> None:
-    desk = Desk(open_site("crm"))
+    desk = Desk(open_site("crm", BHARAT_VECTORS__PROVIDER="off"))
     desk.contact("Darcel Schlecht")
     desk.work()
     reader = desk.app.database.read(desk.organisation_id)
