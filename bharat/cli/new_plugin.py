@@ -51,6 +51,9 @@ def capabilities() -> list[str]:
 def new_plugin(runtime: Runtime, *, name: str, capability: str | None, into: Path) -> None:
     """Make a plugin called NAME in a new folder, bharat-NAME: a distribution that works, with its tests.
 
+    NAME is lower-case words and digits joined by `_`, such as cache_files; the folder joins them by `-`. The provider has the plugin's
+    name, which `bharat_<capability>` in its `__init__.py` may change.
+
     It begins with a provider of a capability, held to the capability's conformance suite, or without one, with a record type, a route
     and a job."""
     template = _template(capability)
@@ -140,6 +143,9 @@ def _check(name: str, template: str, builtins: list[str]) -> None:
     longest = _LONGEST_WITH_RECORDS if template == RECORDS else _LONGEST
     if not _NAME.fullmatch(name):
         why = "use lower-case letters and digits, words joined by one '_', the first a letter"
+        meant = re.sub(r"[^a-z0-9]+", "_", name.lower().removeprefix("bharat-")).strip("_")
+        if _NAME.fullmatch(meant):
+            why += f"; did you mean {meant}?"
     elif len(name) > longest:
         more = ": tables and their indexes are named after a plugin with records" if template == RECORDS else ""
         why = f"it may have {longest} characters at most{more}"

@@ -109,6 +109,8 @@ def enable(runtime: Runtime, name: str) -> None:
     click.echo(
         f"Enabled {name} in {path}. {'Run `bharat migrate`, then start' if has_tables else 'Start'} Bharat again."
     )
+    for capability, provider in loaded[0].unused().get(name, ()):
+        click.echo(f'It is used once it is chosen: [{capability}] provider = "{provider}"')
 
 
 @plugins.command()

@@ -55,7 +55,7 @@ class Setting:
     @property
     def explanation(self) -> str:
         """What the key is for and its default, as the end of a message."""
-        about = f" It is: {self.description.rstrip('.')}" if self.description else ""
+        about = f" Meaning: {self.description.rstrip('.')}" if self.description else ""
         if self.required or self.secret or self.default in (None, "", ()):
             return f"{about}." if about else ""
         default = f"default {shown(self.default)}"

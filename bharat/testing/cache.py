@@ -29,7 +29,7 @@ class MadeToStop(BaseException):
 
 class CacheSuite(Suite):
     """Everything that `bharat.contracts.cache` promises. Override `cache`; `let_pass` where the clock can be shifted;
-    `cut_off` for a backend that can go away; `neighbour` for one that others may share."""
+    `cut_off` for a backend that can go away; `neighbour` for one that others may share; `other` for one that several processes share."""
 
     @pytest.fixture
     def cache(self) -> Cache:
@@ -38,6 +38,11 @@ class CacheSuite(Suite):
     @pytest.fixture
     def neighbour(self) -> Neighbour | None:
         """Has put an entry that is not Bharat's into the same backend, and tells whether it is still there."""
+        return None
+
+    @pytest.fixture
+    def other(self) -> Cache | None:
+        """The cache as another process has it: built anew, on what `cache` keeps its entries in."""
         return None
 
     @pytest.fixture
@@ -263,6 +268,42 @@ class CacheSuite(Suite):
         assert together(2, act) == [b"old", b"new"]
         assert cache.get(key) == b"new"
 
+    # Several processes.
+
+    def test_another_process_finds_what_is_kept(self, cache: Cache, key: str, other: Cache | None) -> None:
+        other = _needs(other)
+        cache.set(key, b"x", ttl=HOUR)
+        assert cache.get_or_compute(key + "x", lambda: b"y", ttl=HOUR) == b"y"
+        assert (other.get(key), other.get(key + "x")) == (b"x", b"y")
+        other.delete(key)
+        assert cache.get(key) is None
+        other.clear()
+        assert cache.get(key + "x") is None
+
+    @pytest.mark.parametrize("change", ["set", "delete", "clear"])
+    def test_what_another_process_changes_while_it_is_computed_stays_so(
+        self, cache: Cache, key: str, other: Cache | None, change: str
+    ) -> None:
+        other = _needs(other)
+
+        def compute() -> bytes:
+            if change == "set":
+                other.set(key, b"new", ttl=HOUR)
+            elif change == "delete":
+                other.delete(key)
+            else:
+                other.clear()
+            return b"old"
+
+        assert cache.get_or_compute(key, compute, ttl=HOUR) == b"old"
+        assert cache.get(key) == (b"new" if change == "set" else None)
+
+    def test_closing_takes_nothing_from_another_process(self, cache: Cache, key: str, other: Cache | None) -> None:
+        other = _needs(other)
+        cache.set(key, b"x", ttl=HOUR)
+        cache.close()
+        assert other.get(key) == b"x"
+
     # Clearing.
 
     def test_clear_drops_everything(self, cache: Cache, key: str) -> None:
@@ -306,3 +347,9 @@ class CacheSuite(Suite):
     def test_closing_fails_for_no_backend(self, cache: Cache, cut_off: CutOff | None) -> None:
         needs_cut_off(cut_off)()
         cache.close()
+
+
+def _needs(other: Cache | None) -> Cache:
+    if other is None:
+        pytest.skip("each process has a cache of its own (fixture `other`)")
+    return other

@@ -35,10 +35,10 @@ def refusal(environ: dict[str, str] | None = None) -> str:
         ("[storage]\nprovider = 1\n", 'bharat.toml line 2: storage.provider must be the name of a provider, such as "folder"'),
         (
             '[server]\nport = "many"\n',
-            "bharat.toml line 2: server.port must be a whole number, not a text. It is: the TCP port to listen on; 0 takes a free one (default 8000).",
+            "bharat.toml line 2: server.port must be a whole number, not a text. Meaning: the TCP port to listen on; 0 takes a free one (default 8000).",
         ),
-        ("[server]\nport = 8000.5\n", "bharat.toml line 2: server.port must be a whole number, not 8000.5. It is: the TCP port to listen on; 0 takes a free one (default 8000)."),
-        ("[database]\npool_size = 0\n", "bharat.toml line 2: database.pool_size must be a whole number >= 1. It is: connections per process, at most (default 5)."),
+        ("[server]\nport = 8000.5\n", "bharat.toml line 2: server.port must be a whole number, not 8000.5. Meaning: the TCP port to listen on; 0 takes a free one (default 8000)."),
+        ("[database]\npool_size = 0\n", "bharat.toml line 2: database.pool_size must be a whole number >= 1. Meaning: connections per process, at most (default 5)."),
         ("[database]\nprepare = 1\n", "bharat.toml line 2: database.prepare must be true or false, not a whole number."),
         ('plugins = "crm"\n', "bharat.toml line 1: plugins must be a list, not a text."),
         ('plugins = ["crm", 2]\n', "bharat.toml line 1: plugins must be a text, not a whole number (item 2)."),

@@ -89,10 +89,10 @@ def test_a_provider_of_a_plugin_that_is_not_enabled_hints_at_it(refusal: Message
 @pytest.mark.parametrize(
     ("toml", "environ", "message"),
     [
-        ("", {"SPACES_SECRET": "x"}, "storage.spaces.bucket is missing: set it under [storage.spaces] in bharat.toml, or in the environment as BHARAT_STORAGE__SPACES__BUCKET or SPACES_BUCKET. It is: the Space."),
+        ("", {"SPACES_SECRET": "x"}, "storage.spaces.bucket is missing: set it under [storage.spaces] in bharat.toml, or in the environment as BHARAT_STORAGE__SPACES__BUCKET or SPACES_BUCKET. Meaning: the Space."),
         ("[storage.spaces]\nbuckt = 1\n", GIVEN, "bharat.toml line 5: unknown key storage.spaces.buckt; did you mean storage.spaces.bucket?"),
         ("", GIVEN | {"BHARAT_STORAGE__SPACES__BUCKT": "x"}, "BHARAT_STORAGE__SPACES__BUCKT: unknown key storage.spaces.buckt; did you mean BHARAT_STORAGE__SPACES__BUCKET?"),
-        ("", GIVEN | {"SPACES_BUCKET": "ab"}, "SPACES_BUCKET: storage.spaces.bucket must be a text of length >= 3. It is: the Space."),
+        ("", GIVEN | {"SPACES_BUCKET": "ab"}, "SPACES_BUCKET: storage.spaces.bucket must be a text of length >= 3. Meaning: the Space."),
         ("[storage.spaces]\nretries = true\n", GIVEN, "bharat.toml line 5: storage.spaces.retries must be a whole number, not true or false. Its default 3."),
         ("", GIVEN | {"BHARAT_STORAGE__SPACES__TLS": "1"}, "BHARAT_STORAGE__SPACES__TLS: storage.spaces.tls must be true or false. Its default true."),
         ("[storage.tape]\nsize = 'x'\n", GIVEN, "bharat.toml line 5: storage.tape.size must be a whole number, not a text. Its default 1."),

@@ -144,6 +144,8 @@ FAULTS: dict[str, dict[str, set[str]]] = {
             "test_what_is_changed_while_it_is_computed_stays_so",
             "test_who_asks_after_a_change_does_not_wait_for_what_was_begun_before",
         },
+        "TestMarksWhatItChangesForItselfAlone": {"test_what_another_process_changes_while_it_is_computed_stays_so"},
+        "TestClearsAtTheEnd": {"test_closing_takes_nothing_from_another_process"},
         "TestKeepsAFailure": {"test_a_failed_computation_reaches_every_caller_and_keeps_nothing"},
         "TestRaisesWhenItIsAway": {"test_a_cache_that_does_not_answer_is_a_miss"},
         "TestClearsTheNeighbour": {"test_clear_leaves_what_is_not_ours"},

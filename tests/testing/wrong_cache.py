@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import pytest
 
+from bharat.contracts.cache import Cache
 from bharat.contracts.flights import Flights
 from bharat.local.memory import MemoryCache
 from bharat.local.options import MemoryOptions
@@ -32,6 +33,9 @@ class SharedCache(MemoryCache):
     def clear(self) -> None:
         if self.reached():
             super().clear()
+
+    def close(self) -> None:
+        """The store lives on."""
 
     def _look_up(self, key: str) -> bytes | None:
         return super()._look_up(key) if self.reached() else None
@@ -64,9 +68,20 @@ class TestRight(OnShiftedClock, CacheSuite):
         return lambda: setattr(cache, "answers", False)
 
     @pytest.fixture
+    def other(self, cache: SharedCache) -> Cache:
+        return Handle(cache)
+
+    @pytest.fixture
     def neighbour(self, cache: SharedCache) -> Neighbour:
         cache.others["theirs"] = b"x"
         return lambda: "theirs" in cache.others
+
+
+class Handle(SharedCache):
+    """Another process's: the same entries, and the same marks of what is changed."""
+
+    def __init__(self, shared: SharedCache) -> None:
+        self.__dict__.update(shared.__dict__)
 
 
 class Wrong(TestRight):
@@ -125,6 +140,20 @@ class TestBringsBackWhatWasDeleted(Wrong):
         def __init__(self, options: MemoryOptions, platform: SmallPlatform) -> None:
             super().__init__(options, platform)
             self._flights = Unmarked()
+
+
+class TestMarksWhatItChangesForItselfAlone(Wrong):
+    @pytest.fixture
+    def other(self, cache: SharedCache) -> Cache:
+        handle = Handle(cache)
+        handle._flights = Flights()
+        return handle
+
+
+class TestClearsAtTheEnd(Wrong):
+    class backend(SharedCache):  # noqa: N801
+        def close(self) -> None:
+            self.clear()
 
 
 class TestKeepsAFailure(Wrong):

@@ -33,6 +33,10 @@ class TestRedisCache(CacheSuite):
         return cut_off
 
     @pytest.fixture
+    def other(self, build_cache: Callable[..., RedisCache]) -> Cache:
+        return build_cache()
+
+    @pytest.fixture
     def neighbour(self, raw: Any) -> Neighbour:
         """Another's entry, whose key begins almost as ours do."""
         keys = ["bharat:session:1", "bharat2:cache:value:x", "cache:value:x", "bharat:cach"]
