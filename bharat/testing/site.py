@@ -115,7 +115,7 @@ def assembled(environ: Mapping[str, str], clock: OffsetClock, url_of: Callable[[
     """The application that these variables configure, on the database at `url_of(schema)`, which has every table of it. Whoever
     asked for it closes it."""
     settings = {"BHARAT_SERVER__PUBLIC_URL": PUBLIC_URL, **environ}
-    # The tables depend on the plugins alone, and a cluster's configuration is refused as long as it names no database.
-    url = url_of(schema_of(load_plugins(load(None, {**settings, "BHARAT_MODE": "single"}))))
+    # The tables depend on the plugins alone. This database is one that a cluster takes too, and nothing connects to it.
+    url = url_of(schema_of(load_plugins(load(None, {**settings, "DATABASE_URL": "postgresql://localhost/none"}))))
     config = load(None, {**settings, "DATABASE_URL": url})
     return Bharat(config, load_plugins(config), clock)
