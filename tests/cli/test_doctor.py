@@ -133,7 +133,7 @@ def test_the_json_is_of_one_shape(doctor: Doctor, environment: dict[str, str]) -
         "embeddings",
         "mail",
     ]
-    assert parts == ["configuration", "versions", "database", *capabilities, "startup"]
+    assert parts == ["configuration", "versions", "database", *capabilities, "startup", "search"]
     names = [line.name for line in report.findings]
     assert len(names) == len(set(names))
     assert set(json.loads(outcome.out)["findings"][0]) == {"name", "status", "detail", "remedy"}
@@ -212,14 +212,14 @@ def test_a_plugin_that_fails_to_start_is_a_finding(
 ) -> None:
     distributions.add("stumbling", "@hookimpl\ndef bharat_startup(app): raise ValueError('oh')")
     code, findings = look({**environment, "BHARAT_PLUGINS": "stumbling"})
-    assert (code, not_ok(findings)) == (1, {"startup": "failed"})
+    assert (code, not_ok(findings)) == (1, {"startup": "failed", "search": "degraded"})
     assert "plugin 'stumbling' failed in bharat_startup" in findings["startup"].detail
 
 
 @ON_SQLITE
 def test_a_folder_that_can_t_be_made_fails_its_capability_alone(look: Look, environment: dict[str, str]) -> None:
     code, findings = look({**environment, "BHARAT_STORAGE__FOLDER__ROOT": "/proc/bharat"})
-    assert (code, not_ok(findings)) == (1, {"storage": "failed"})
+    assert (code, not_ok(findings)) == (1, {"storage": "failed", "search": "degraded"})
     assert "the storage folder does not serve" in findings["storage"].detail
 
 

@@ -265,6 +265,8 @@ def test_the_list_fits_100_columns_and_counts_one_as_one(folder: Path, capsys: p
 def test_only_a_plugin_with_tables_asks_for_a_migration(
     bharat: Bharat, toml: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert bharat("plugins", "enable", "tape").out.endswith(". Start Bharat again.\n")
+    enabled, chosen = bharat("plugins", "enable", "tape").out.splitlines()
+    assert enabled.endswith(". Start Bharat again.")
+    assert chosen == 'It is used once it is chosen: [storage] provider = "tape"'
     assert run(cli, ["plugins", "enable", "crm"], runtime=Runtime(environ={})) == 0
     assert capsys.readouterr().out.endswith(". Run `bharat migrate`, then start Bharat again.\n")
