@@ -33,7 +33,7 @@ class Author:
 
     def __init__(self, folder: Path) -> None:
         self.core = folder / "core" / "bharat"
-        shutil.copytree(Path(bharat.__file__).parent, self.core, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(Path(bharat.__file__).parent, self.core)
         site = folder / "site"
         info = site / "bharat_greeter-1.0.dist-info"
         info.mkdir(parents=True)

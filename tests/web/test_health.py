@@ -59,7 +59,7 @@ def test_a_chosen_provider_is_named_by_its_capability(opened: Callable[..., Site
     site = opened("return []")
     answer = site.client.simulate_get("/api/health")
     assert (answer.status_code, answer.json["status"]) == (200, "ok")
-    assert list(parts(site)) == ["database", "storage", "cache", "mail", "vault.own"]
+    assert list(parts(site)) == ["database", "storage", "cache", "mail", "search", "vault.own"]
 
 
 @pytest.mark.parametrize("dialect", ["sqlite"])
