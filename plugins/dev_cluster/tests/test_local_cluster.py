@@ -45,7 +45,7 @@ def test_every_part_runs_and_says_that_it_is_a_cluster(cluster: LocalCluster) ->
     assert all(part.running for part in cluster.parts.values())
     for url in (cluster.url, *(node.url for node in cluster.nodes)):
         answer = health(url)
-        assert (answer["status"], answer["mode"]) == ("ok", "cluster")
+        assert (answer["status"], answer["mode"]) == ("ok", "cluster"), answer["checks"]
 
 
 def test_no_server_keeps_anything_in_its_home(cluster: LocalCluster) -> None:

@@ -166,7 +166,7 @@ class LocalCluster:
 
     def _configure(self, owner: str) -> None:
         files = self._place("files")
-        files.mkdir(exist_ok=True)
+        files.mkdir(mode=0o700, exist_ok=True)
         role = ("database", "role", "--name", f"{DATABASE}_app")
         printed = run_bharat(None, *role, home=self._commands(), extra=_as_owner(owner))
         settings = ClusterSettings(
