@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from time import monotonic
 from typing import Any
 
 import gevent
 
 from bharat.web.deadline import DeadlinePassed
 
-STEP = 8192
-"""The bytes of a body that have to arrive within the time: the server waits for as many as it was asked for."""
+STEP, LONG_STEP = 8192, 256 * 1024
+"""The bytes of a body that have to arrive within the time, since the server waits for as many as it was asked for: few of a slow client.
+Of one that is quick many, because for each piece the server copies all that it has received beyond it."""
+_SHARE = 4
+"""A step is at most what arrived in this part of the time until now."""
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -28,7 +32,7 @@ class Deadline:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         timer = _Timer(self._seconds)
-        environ["wsgi.input"] = _Body(environ["wsgi.input"], timer)
+        environ["wsgi.input"] = _Body(environ["wsgi.input"], timer, self._seconds)
         try:
             return self._application(environ, start_response)
         finally:
@@ -60,22 +64,30 @@ class _Timer:
 class _Body:
     """The body as the server reads it; each piece puts the deadline off."""
 
-    __slots__ = ("_source", "_timer")
+    __slots__ = ("_begun", "_received", "_seconds", "_source", "_timer")
 
-    def __init__(self, source: Any, timer: _Timer) -> None:
+    def __init__(self, source: Any, timer: _Timer, seconds: float) -> None:
         self._source = source
         self._timer = timer
+        self._seconds = seconds
+        self._received = 0
+        self._begun = monotonic()
 
     def read(self, size: int | None = None) -> bytes:
         wanted = -1 if size is None or size < 0 else size
         pieces: list[bytes] = []
         while wanted:
-            piece = self._got(self._source.read(STEP if wanted < 0 else min(STEP, wanted)))
+            step = self._step()
+            piece = self._got(self._source.read(step if wanted < 0 else min(step, wanted)))
             if not piece:
                 break
             pieces.append(piece)
             wanted -= len(piece) if wanted > 0 else 0
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _step(self) -> int:
+        share = self._seconds / _SHARE
+        return max(STEP, min(LONG_STEP, int(self._received * share / max(monotonic() - self._begun, share))))
 
     def readline(self, *size: int) -> bytes:
         return self._got(self._source.readline(*size))
@@ -89,5 +101,6 @@ class _Body:
 
     def _got(self, piece: bytes) -> bytes:
         if piece:
+            self._received += len(piece)
             self._timer.begin_again()
         return piece

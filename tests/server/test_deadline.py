@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from bharat.data.engine import EngineOptions
+from bharat.server.deadline import LONG_STEP, STEP, Deadline
 from bharat_local_servers import free_port
 from tests.server.process import Running, clean_environment
 
@@ -162,3 +163,23 @@ def test_an_upload_that_stops_is_given_up(serve: Serve) -> None:
         server.until(lambda: " 503 " in server.said, "the server has given it up")
 
     assert called(server, "PUT", "/api/v1/take", pieces())[0] == 503
+
+
+@pytest.mark.parametrize(("pause", "longest"), [(0.0, LONG_STEP), (0.2, STEP)], ids=["quick", "slow"])
+def test_of_a_slow_client_few_bytes_are_awaited_at_once_and_many_of_a_quick_one(pause: float, longest: int) -> None:
+    asked: list[int] = []
+
+    class Source:
+        def read(self, size: int) -> bytes:
+            asked.append(size)
+            time.sleep(pause)  # the sender's pace is what is tested
+            return bytes(size)
+
+    length = 16 * LONG_STEP if not pause else 6 * STEP
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        return [environ["wsgi.input"].read(length)]
+
+    (body,) = Deadline(application, SECONDS / 2)({"wsgi.input": Source()}, lambda *_: None)
+    assert len(body) == sum(asked) == length
+    assert (asked[0], max(asked)) == (STEP, longest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _MOST_PARTS = 10_000
 """Parts of one object that S3 takes."""
+_READ_AT_ONCE = 64 * 1024
 _YIELD_EVERY = 8
 """Chunks after which others get a turn, where chunks never have to be waited for."""
 
@@ -43,22 +45,39 @@ class Cutter:
         return len(self.part) == self._size
 
     def advance(self) -> None:
-        """Cut the next part; it is empty when nothing is left."""
-        part = self.part
-        while len(part) < self._size:
+        """Cut the next part, the one before having been taken; it is empty when nothing is left."""
+        part = bytearray()
+        if self.length:
+            # A large file: its parts have their whole room from the beginning, where growing would take an eighth more.
+            part = bytearray(self._size)
+            end = 0
+            with memoryview(part) as room:
+                for piece in self._pieces():
+                    room[end : end + len(piece)] = piece
+                    end += len(piece)
+            del part[end:]
+        else:
+            for piece in self._pieces():
+                part += piece
+        self.part = part
+        self.length += len(part)
+
+    def _pieces(self) -> Iterator[memoryview]:
+        """The bytes of the next part."""
+        room = self._size
+        while room:
             if not self._left:
                 chunk = next(self._chunks, None)
                 if chunk is None:
-                    break
+                    return
                 self._digest.update(chunk)
                 self._left = memoryview(chunk)
                 self._turns += 1
                 if self._turns % _YIELD_EVERY == 0:
                     time.sleep(0)
-            room = self._size - len(part)
-            part += self._left[:room]
-            self._left = self._left[room:]
-        self.length += len(part)
+            piece, self._left = self._left[:room], self._left[room:]
+            room -= len(piece)
+            yield piece
 
     def take(self) -> bytearray:
         """Hand the part over, so that nothing here keeps it in memory."""
@@ -67,6 +86,31 @@ class Cutter:
 
     def sha256(self) -> str:
         return self._digest.hexdigest()
+
+
+class _Reader(io.RawIOBase):
+    """The bytes of a part as a file: of anything else that it could be given, botocore makes a copy."""
+
+    def __init__(self, part: bytearray) -> None:
+        self._bytes = memoryview(part)
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        some = self._bytes[self._at : self._at + len(buffer)]
+        buffer[: len(some)] = some
+        self._at += len(some)
+        return len(some)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        begin = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: len(self._bytes)}[whence]
+        self._at = max(0, begin + offset)
+        return self._at
 
 
 class Parts:
@@ -84,8 +128,13 @@ class Parts:
     def send(self, part: bytearray) -> None:
         """Send the next part, and return when there is room for one more."""
 
+        def upload(**asked: Any) -> Any:
+            # Each time it is asked, from the beginning.
+            body = io.BufferedReader(_Reader(part), _READ_AT_ONCE)
+            return self._bucket.client.upload_part(Body=body, **asked)
+
         def bring(number: int) -> str:
-            return str(self._ask(self._bucket.client.upload_part, number, Body=part)["ETag"])
+            return str(self._ask(upload, number)["ETag"])
 
         self._begin(bring)
 
