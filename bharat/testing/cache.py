@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from uuid import uuid4
 
@@ -17,6 +17,12 @@ Neighbour = Callable[[], bool]
 
 BAD_KEYS = ["", " ", "a b", "a\n", "\x00", "ü", "x" * 251, "\x7f"]
 VALUES = [b"", b"\x00", bytes(range(256)), b"\r\n", b"\xff" * 100_000, b'{"a": "\xc3\xbc"}', b"None", b"0"]
+
+CHANGES: Mapping[str, Callable[[Cache, str], None]] = {
+    "set": lambda cache, key: cache.set(key, b"new", ttl=HOUR),
+    "delete": lambda cache, key: cache.delete(key),
+    "clear": lambda cache, key: cache.clear(),
+}
 
 
 class Broken(Exception):
@@ -215,7 +221,7 @@ class CacheSuite(Suite):
         assert together(6, act) == [b"computed"] * 6
         assert cache.get(key) == b"computed"
 
-    @pytest.mark.parametrize("change", ["set", "delete", "clear"])
+    @pytest.mark.parametrize("change", CHANGES)
     def test_what_is_changed_while_it_is_computed_stays_so(self, cache: Cache, key: str, change: str) -> None:
         begun, changed = threading.Event(), threading.Event()
 
@@ -228,12 +234,7 @@ class CacheSuite(Suite):
             if number == 0:
                 return cache.get_or_compute(key, compute, ttl=HOUR)
             begun.wait(30)
-            if change == "set":
-                cache.set(key, b"new", ttl=HOUR)
-            elif change == "delete":
-                cache.delete(key)
-            else:
-                cache.clear()
+            CHANGES[change](cache, key)
             changed.set()
             return b""
 
@@ -257,10 +258,7 @@ class CacheSuite(Suite):
                 return cache.get_or_compute(key, compute, ttl=HOUR)
             begun.wait(30)
             try:
-                if change == "delete":
-                    cache.delete(key)
-                else:
-                    cache.clear()
+                CHANGES[change](cache, key)
                 return cache.get_or_compute(key, lambda: b"new", ttl=HOUR)
             finally:
                 asked.set()
@@ -280,19 +278,14 @@ class CacheSuite(Suite):
         other.clear()
         assert cache.get(key + "x") is None
 
-    @pytest.mark.parametrize("change", ["set", "delete", "clear"])
+    @pytest.mark.parametrize("change", CHANGES)
     def test_what_another_process_changes_while_it_is_computed_stays_so(
         self, cache: Cache, key: str, other: Cache | None, change: str
     ) -> None:
         other = _needs(other)
 
         def compute() -> bytes:
-            if change == "set":
-                other.set(key, b"new", ttl=HOUR)
-            elif change == "delete":
-                other.delete(key)
-            else:
-                other.clear()
+            CHANGES[change](other, key)
             return b"old"
 
         assert cache.get_or_compute(key, compute, ttl=HOUR) == b"old"

@@ -114,7 +114,7 @@ class LocksSuite(Suite):
             inside += 1
             most = max(most, inside)
             read = turns
-            time.sleep(0.001)
+            time.sleep(0.001)  # between reading and writing others get a turn
             turns = read + 1
             inside -= 1
             assert mine.release(lease)

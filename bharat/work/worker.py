@@ -122,7 +122,7 @@ class Runner:
                 if pause is None:
                     log.exception("the outcome of job %s %s is lost; it runs again", run.attempt.kind, run.attempt.id)
                 else:
-                    time.sleep(pause)
+                    time.sleep(pause)  # the database may answer the next time
 
     def _fail(self, attempt: Attempt, error: BaseException) -> None:
         spent = attempt.max_attempts is not None and attempt.number >= attempt.max_attempts

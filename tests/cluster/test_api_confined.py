@@ -14,12 +14,14 @@ from tests.cluster.confined import ROOT, SHARED_MEMORY, confined, drops_root, me
 from tests.fixtures.qdrant import QdrantFacade
 from tests.fixtures.stores import QDRANT_VARIABLE, S3_VARIABLE
 
-FILES = "plugins/crm/tests/test_files.py::"
+CRM = "plugins/crm/tests"
 TESTS = (
     "tests/accounts/test_invitations.py", "tests/records/test_http.py", "tests/records/test_visibility.py",
-    "plugins/crm/tests/test_companies.py", f"{FILES}test_what_goes_up_comes_down", f"{FILES}test_a_flipped_byte_is_refused",
-    f"{FILES}test_an_upload_straight_to_the_store_is_verified", f"{FILES}test_a_picture_gets_a_thumbnail",
-    f"{FILES}test_a_link_gives_the_file_to_whoever_has_it", f"{FILES}test_a_deleted_file_is_gone_for_good",
+    f"{CRM}/test_companies.py", f"{CRM}/test_files.py::test_what_goes_up_comes_down",
+    f"{CRM}/test_files.py::test_a_flipped_byte_is_refused", f"{CRM}/test_thumbnails.py::test_a_picture_gets_a_thumbnail",
+    f"{CRM}/test_direct_uploads.py::test_an_upload_straight_to_the_store_is_verified",
+    f"{CRM}/test_direct_uploads.py::test_a_link_gives_the_file_to_whoever_has_it",
+    f"{CRM}/test_file_remains.py::test_a_deleted_file_is_gone_for_good",
 )  # fmt: skip
 """Logins, mails, records, their visibility, files and their jobs, in the time that a run has for them."""
 

@@ -112,7 +112,7 @@ class TestStopsEverybody(Wrong):
             def telling() -> bytes:
                 try:
                     return compute()
-                except Exception:
+                except Exception:  # is everybody's anyway
                     raise
                 except BaseException as error:
                     raise Stopped(error) from error
@@ -161,7 +161,7 @@ class TestKeepsAFailure(Wrong):
         def get_or_compute(self, key: str, compute: Callable[[], bytes], *, ttl: timedelta) -> bytes:
             try:
                 return super().get_or_compute(key, compute, ttl=ttl)
-            except Exception:
+            except Exception:  # the fault is what is kept of it
                 self.set(key, b"", ttl=ttl)
                 raise
 

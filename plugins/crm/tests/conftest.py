@@ -29,3 +29,9 @@ def desk(crm: Site) -> Desk:
         viewer=crm.user(organisation_id, Role.VIEWER, name="Vera"),
         stages={stage["name"]: stage["id"] for stage in stages},
     )
+
+
+@pytest.fixture
+def deal(desk: Desk) -> str:
+    """A deal of the agent."""
+    return str(desk.deal("Big one", desk.agent)["id"])

@@ -61,7 +61,7 @@ class Handler(BaseHTTPRequestHandler):
             self.requests.append({"path": self.path, "headers": dict(self.headers), "body": asked})
             fault = self.faults.pop(0) if self.faults else None
         if fault is not None:
-            time.sleep(fault.get("delay", 0))
+            time.sleep(fault.get("delay", 0))  # the fault is to be slow
             if fault.get("drop"):
                 self.close_connection = True
                 return None
@@ -103,7 +103,7 @@ class Handler(BaseHTTPRequestHandler):
         while time.monotonic() < until:
             self.wfile.write(b" ")
             self.wfile.flush()
-            time.sleep(0.05)
+            time.sleep(0.05)  # the fault is to send little, for long
         self.close_connection = True
 
     def _send(self, status: int, told: Any, headers: dict[str, str] | None = None) -> None:

@@ -213,7 +213,7 @@ class SlowFences(CountingFences):
     def issue(self, name: str, *, wait: timedelta | None = None) -> int:
         seconds, self.seconds = self.seconds, 0.0
         if seconds:
-            time.sleep(seconds)
+            time.sleep(seconds)  # the fault is to be slow
             self.meanwhile()
         return super().issue(name, wait=wait)
 
@@ -297,7 +297,7 @@ def test_under_gevent_a_lease_is_renewed_while_the_work_waits(start: Started, bu
     until = time.monotonic() + 2
     while time.monotonic() < until:
         assert locks.acquire("long", ttl=TTL) is None
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two tries
     assert line(process) == "kept"
 
 

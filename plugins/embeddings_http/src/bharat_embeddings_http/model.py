@@ -127,7 +127,7 @@ class HttpModel:
             if time.monotonic() + pause >= deadline:
                 self._resting_until = time.monotonic() + self._options.rest
                 raise EmbeddingsUnavailable(told)
-            time.sleep(pause)
+            time.sleep(pause)  # before the next try
             bound = min(2 * bound, _LONGEST_PAUSE)
 
     def _send(self, body: bytes, deadline: float) -> tuple[int, float | None, bytes]:

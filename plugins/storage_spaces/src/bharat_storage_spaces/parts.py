@@ -74,7 +74,7 @@ class Cutter:
                 self._left = memoryview(chunk)
                 self._turns += 1
                 if self._turns % _YIELD_EVERY == 0:
-                    time.sleep(0)
+                    time.sleep(0)  # lets other greenlets run
             piece, self._left = self._left[:room], self._left[room:]
             room -= len(piece)
             yield piece
