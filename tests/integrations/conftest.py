@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from tests.fixtures.application import OpenSite
 from tests.fixtures.distributions import Distributions, distributions
+from tests.fixtures.homes import Homes
 from tests.integrations.desk import CODE, Desk
 
 __all__ = ["distributions"]
@@ -18,12 +20,13 @@ WITHIN = timedelta(seconds=30)
 
 
 @pytest.fixture
-def open_desk(open_site: OpenSite, distributions: Distributions) -> OpenDesk:
+def open_desk(open_site: OpenSite, homes: Homes, distributions: Distributions, tmp_path: Path) -> OpenDesk:
     """`open_desk(BHARAT_SECRET_KEY=…)`: an application with two organisations and their administrators."""
     distributions.add("desk", CODE)
 
     def opener(**environ: str) -> Desk:
-        return Desk(open_site("desk", **environ))
+        site = open_site("desk", **environ)
+        return Desk(site, homes.beside(site.app, tmp_path))
 
     return opener
 

@@ -110,10 +110,11 @@ class Hook:
 
 
 class Desk:
-    """The site, `acme` and `globex` with an administrator each."""
+    """The site, `acme` and `globex` with an administrator each. `beside` are the variables of a further process on the same stores."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, beside: Mapping[str, str]) -> None:
         self.site = site
+        self.beside = beside
         self.app = site.app
         self.acme = site.user(site.organisation("acme"), Role.ADMIN)
         self.globex = site.user(site.organisation("globex"), Role.ADMIN)

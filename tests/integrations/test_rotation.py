@@ -42,8 +42,7 @@ def desk(open_desk: OpenDesk) -> Desk:
 
 def environ(desk: Desk, **more: str) -> dict[str, str]:
     return {
-        "BHARAT_PLUGINS": "desk",
-        "BHARAT_HOME": str(desk.app.home),
+        **desk.beside,
         "BHARAT_SERVER__PUBLIC_URL": PUBLIC_URL,
         "DATABASE_URL": desk.app.config.database.url.reveal(),
         **more,
