@@ -36,7 +36,7 @@ class Fences(Protocol):
 
         Raises `LeaseLost` when a later token was issued, however the holder was delayed and whatever the lock store lost; let it
         leave the unit, which rolls back. Nobody is issued a later token before the unit ends. A lease that has been held for a month
-        is taken for lost."""
+        is taken for lost, and one from before a crash of the database."""
         ...
 
 

@@ -29,6 +29,7 @@ from bharat.data.types import Instant
 
 log = logging.getLogger(__name__)
 StatementT = TypeVar("StatementT", bound=sa.Executable)
+ResultT = TypeVar("ResultT")
 
 _SQLITE_ERROR = 1
 _ENTANGLED = ("40001", "40P01")
@@ -131,21 +132,34 @@ class BharatDatabase:
         """The rows of one read in autocommit. A read that found its connection closed is asked again, once."""
         prepared = for_reading(statement, self.dialect, platform=organisation_id is None)
         bound = bind(prepared, organisation_id, parameters)
-        return self._in_autocommit(lambda connection: connection.execute(prepared, bound))
+        return self._in_autocommit(lambda connection: connection.execute(prepared, bound).all())
 
-    def run_alone(self, text: str, parameters: Mapping[str, Any]) -> Sequence[sa.Row[Any]]:
+    def run_alone(self, text: str, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
         """The rows of one statement that writes platform tables on PostgreSQL and is a transaction by itself: one round trip. For the
-        core's own use: nothing limits it to an organisation. It is given in the driver's words, which saves SQLAlchemy's (measured:
-        230 instead of 310 µs for a fencing token). One that found its connection closed is run again, once, and may have been
+        core's own use: nothing limits it to an organisation. It is given to the driver in its words, past SQLAlchemy (measured: half
+        of the processor's time for a fencing token). One that found its connection closed is run again, once, and may have been
         carried out before: it must be harmless twice."""
         self._free_to_write()
-        return self._in_autocommit(lambda connection: connection.exec_driver_sql(text, dict(parameters)))
 
-    def _in_autocommit(self, run: Callable[[sa.Connection], sa.CursorResult[Any]]) -> Sequence[sa.Row[Any]]:
+        def run(connection: sa.Connection) -> Sequence[tuple[Any, ...]]:
+            driver: Any = connection.connection.driver_connection
+            failure = connection.dialect.loaded_dbapi.Error
+            try:
+                return cast(Sequence[tuple[Any, ...]], driver.execute(text, parameters).fetchall())
+            except failure as error:
+                if closed := bool(driver.closed):
+                    connection.invalidate(error)
+                raise sa.exc.DBAPIError.instance(
+                    text, None, error, failure, hide_parameters=True, connection_invalidated=closed
+                ) from error
+
+        return self._in_autocommit(run)
+
+    def _in_autocommit(self, run: Callable[[sa.Connection], ResultT]) -> ResultT:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with self.engine.connect() as connection:
-                    return run(connection).all()
+                    return run(connection)
             except sa.exc.DBAPIError as error:
                 if error.connection_invalidated and attempt < _ATTEMPTS:
                     continue

@@ -1,8 +1,12 @@
 """The issuer of fencing tokens, and the guard that holds writes to them: both in the database, so that they outlive every lock store.
 
-A name's tokens must rise for ever, so a counter of its own could never be forgotten, and names may hold ids. So names share a fixed
-number of counters: those of one name rise all the same, with gaps. Beside it the newest token of each name is noted, for the guard;
-that note may be forgotten, because a lease of which nothing is known is taken for lost."""
+A name's tokens must rise for ever, and a counter that does must be on the disk before its value is given out. A flush for each token
+would be half of the time that a lease takes (measured), so tokens are reserved by the block, and given out from the note of the name's
+newest token, which the guard needs anyway. In PostgreSQL that note is an UNLOGGED table: its commits wait for no disk, and a crash, a
+fail-over or a restored copy of the files leaves it empty, whole (its manual, "CREATE TABLE"). Then a new block is reserved, above all
+that were. A lease of which nothing is known is taken for lost, so notes may be forgotten; and a crash of the database ends all leases.
+
+Reserving needs a counter that is never forgotten, and names may hold ids. So names share a fixed number of counters."""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import hashlib
 from datetime import timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects import postgresql, sqlite
 
 from bharat.contracts.database import Unit
 from bharat.contracts.locks import Lease, LeaseLost
@@ -34,40 +38,38 @@ newest_fences = platform_table(
     core_metadata,
     sa.Column("name", sa.String(200), primary_key=True),
     sa.Column("token", sa.BigInteger, nullable=False),
+    sa.Column("reserved_to", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("issued_at", Instant, nullable=False),
-    sa.Index("ix_newest_fences_issued_at", "issued_at"),
     reason="A lock's name is the platform's: work of several organisations may share one.",
 )
 
 SLOTS = 4096
-"""Counters. Two names that share one wait for each other only while a token is drawn. Another number would give names other
-counters, whose tokens may be lower than those they have had."""
+"""Counters. Two names that share one wait for each other only while a block is reserved. Another number would give names other
+counters, whose blocks may be below those they have had."""
+BLOCK = 1000
+"""Tokens that are reserved at one time. What is left of them when a note is forgotten is never given out; the numbers last nonetheless:
+a counter has 10^16 blocks."""
 KEPT = timedelta(days=30)
 """How long the newest token of a name is known."""
 _FORGET_EVERY = 500
 """Tokens that a process issues between two sweeps of those that were issued longer ago."""
 
 
-_AT_ONCE = """
+_NEXT = """
 WITH patience AS MATERIALIZED (
   SELECT set_config('lock_timeout', coalesce(%(patience)s::text, current_setting('lock_timeout')), true) AS setting
-), drawn AS (
-  INSERT INTO fences AS slots (slot, token) SELECT %(slot)s::integer, 1 FROM patience WHERE setting IS NOT NULL
-  ON CONFLICT (slot) DO UPDATE SET token = slots.token + 1 RETURNING slots.token
 )
-INSERT INTO newest_fences (name, token, issued_at)
-SELECT %(name)s::varchar, drawn.token, statement_timestamp() + %(shift)s FROM drawn
-ON CONFLICT (name) DO UPDATE SET token = excluded.token, issued_at = excluded.issued_at
-RETURNING token
+UPDATE newest_fences AS newest SET token = newest.token + 1, issued_at = statement_timestamp() + %(shift)s
+FROM patience WHERE patience.setting IS NOT NULL AND newest.name = %(name)s AND newest.token < newest.reserved_to
+RETURNING newest.token
 """
-"""Draws a token and notes it in one statement of PostgreSQL, which is a transaction by itself: one round trip.
+"""Gives out the next token of a block in one statement of PostgreSQL, which is a transaction by itself: one round trip and no flush.
+The row is taken from the patience, without which its lock might be waited for for ever."""
 
-Such a statement's parts run in an order of PostgreSQL's choosing, but for what one takes from another (its manual,
-"Data-Modifying Statements in WITH"). So the draw takes its row from the patience, without which it might wait for ever; and the note
-takes its token from the draw. The slot is locked by then and until the commit, so that notes come in the order of the tokens.
-
-The commit waits for the disk, and must: a sequence, whose values need no flush of their own, gives those that another's unfinished
-transaction has reserved, and after a crash gives them again (its manual, "Sequence Manipulation Functions")."""
+_ON_THE_DISK = sa.select(sa.func.set_config("synchronous_commit", "on", True)).where(
+    sa.func.current_setting("synchronous_commit") == "off"
+)
+"""A reservation is on the disk before anybody sees it, whatever somebody set to make other commits quicker."""
 
 
 class DatabaseFences:
@@ -81,41 +83,64 @@ class DatabaseFences:
             .where(newest_fences.c.name == sa.bindparam("fence_name", type_=sa.String))
             .with_for_update(read=True)
         )
-        # What SQLite runs in place of `_AT_ONCE`: it knows no such statements, and has no round trips to save.
-        self._draw = (
-            sqlite.insert(fences)
-            .values(slot=sa.bindparam("fence_slot", type_=sa.Integer), token=1)
-            .on_conflict_do_update(index_elements=[fences.c.slot], set_={"token": fences.c.token + 1})
+        self._next = (
+            newest_fences.update()
+            .where(
+                newest_fences.c.name == sa.bindparam("fence_name", type_=sa.String),
+                newest_fences.c.token < newest_fences.c.reserved_to,
+            )
+            .values(token=newest_fences.c.token + 1, issued_at=database.now())
+            .returning(newest_fences.c.token)
+        )
+        insert = postgresql.insert if database.dialect == "postgresql" else sqlite.insert
+        self._reserve = (
+            insert(fences)
+            .values(slot=sa.bindparam("fence_slot", type_=sa.Integer), token=BLOCK)
+            .on_conflict_do_update(index_elements=[fences.c.slot], set_={"token": fences.c.token + BLOCK})
             .returning(fences.c.token)
         )
-        note = sqlite.insert(newest_fences).values(
+        note = insert(newest_fences).values(
             name=sa.bindparam("fence_name", type_=sa.String),
             token=sa.bindparam("fence_token", type_=sa.BigInteger),
+            reserved_to=sa.bindparam("fence_reserved_to", type_=sa.BigInteger),
             issued_at=database.now(),
         )
         self._note = note.on_conflict_do_update(
             index_elements=[newest_fences.c.name],
-            set_={"token": note.excluded.token, "issued_at": note.excluded.issued_at},
+            set_={column: note.excluded[column] for column in ("token", "reserved_to", "issued_at")},
         )
 
     def issue(self, name: str, *, wait: timedelta | None = None) -> int:
-        token = self._at_once(name, wait) if self._database.dialect == "postgresql" else self._in_a_unit(name, wait)
+        token = self._of_its_block(name, wait)
+        if token is None:
+            token = self._of_a_new_block(name, wait)
         self._issued += 1
         if self._issued % _FORGET_EVERY == 0:
             self.sweep()
         return token
 
-    def _at_once(self, name: str, wait: timedelta | None) -> int:
+    def _of_its_block(self, name: str, wait: timedelta | None) -> int | None:
+        """None when it has none, or has used it up. SQLite has no round trips to save, and looks for it in the unit that may reserve."""
+        if self._database.dialect != "postgresql":
+            return None
         patience = None if wait is None else patience_of(wait)
-        parameters = {"slot": slot_of(name), "name": name, "patience": patience, "shift": self._database.clock.offset}
         # Carried out twice, where the connection was lost, it leaves a gap.
-        return int(self._database.run_alone(_AT_ONCE, parameters)[0][0])
+        rows = self._database.run_alone(
+            _NEXT, {"name": name, "patience": patience, "shift": self._database.clock.offset}
+        )
+        return int(rows[0][0]) if rows else None
 
-    def _in_a_unit(self, name: str, wait: timedelta | None) -> int:
+    def _of_a_new_block(self, name: str, wait: timedelta | None) -> int:
+        """Reservation and note are of one transaction, and the counter stays locked until its end: notes come in the order of blocks."""
         with self._database.write(None, SYSTEM, wait=True if wait is None else wait) as unit:
-            token = int(unit.scalar(self._draw, {"fence_slot": slot_of(name)}))
-            unit.execute(self._note, {"fence_name": name, "fence_token": token})
-        return token
+            token = unit.scalar(self._next, {"fence_name": name})
+            if token is None:
+                if self._database.dialect == "postgresql":
+                    unit.execute(_ON_THE_DISK)
+                reserved_to = int(unit.scalar(self._reserve, {"fence_slot": slot_of(name)}))
+                token = reserved_to - BLOCK + 1
+                unit.execute(self._note, {"fence_name": name, "fence_token": token, "fence_reserved_to": reserved_to})
+        return int(token)
 
     def guard(self, unit: Unit, lease: Lease) -> None:
         # The row is held until the unit ends, and issuing the next token changes it.

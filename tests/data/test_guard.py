@@ -23,8 +23,7 @@ from bharat.data import BharatDatabase
 from bharat.data import fences as data_fences
 from bharat.data.clock import OffsetClock
 from bharat.data.engine import EngineOptions
-from bharat.data.fences import KEPT, DatabaseFences, newest_fences, slot_of
-from bharat.data.fences import fences as all_fences
+from bharat.data.fences import KEPT, DatabaseFences, newest_fences
 from bharat.data.organisations import organisations
 from bharat.testing.suite import together
 
@@ -180,7 +179,7 @@ def seconds_of_an_issue_that_can_t_be(database: BharatDatabase, fences: Database
 def test_a_token_is_waited_for_no_longer_than_said(
     database: BharatDatabase, fences: DatabaseFences, organisation_id: UUID
 ) -> None:
-    """Protected: the `patience` in `fences._AT_ONCE`."""
+    """Protected: the `patience` in `fences._NEXT`."""
     assert 0.2 < seconds_of_an_issue_that_can_t_be(database, fences, organisation_id) < 2
     newest = sa.select(newest_fences.c.token).where(newest_fences.c.name == "report")
     assert database.read(None).scalar(newest) == 1, "a token was noted that nobody got"
@@ -191,9 +190,9 @@ def test_a_token_is_waited_for_no_longer_than_said(
 def test_mutant_without_patience_waits_until_the_others_are_done(
     database: BharatDatabase, fences: DatabaseFences, organisation_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    without = data_fences._AT_ONCE.replace("coalesce(%(patience)s::text, current_setting('lock_timeout'))", "'0'")
-    assert without != data_fences._AT_ONCE
-    monkeypatch.setattr(data_fences, "_AT_ONCE", without)
+    without = data_fences._NEXT.replace("coalesce(%(patience)s::text, current_setting('lock_timeout'))", "'0'")
+    assert without != data_fences._NEXT
+    monkeypatch.setattr(data_fences, "_NEXT", without)
     assert seconds_of_an_issue_that_can_t_be(database, fences, organisation_id) > 2
 
 
@@ -202,7 +201,9 @@ def test_nothing_of_the_patience_stays_on_the_connection(
     database_options: EngineOptions, open_database: Callable[[EngineOptions], BharatDatabase]
 ) -> None:
     database = open_database(replace(database_options, pool_size=1))
-    DatabaseFences(database).issue("report", wait=timedelta(seconds=0.3))
+    fences = DatabaseFences(database)
+    for _ in range(2):
+        fences.issue("report", wait=timedelta(seconds=0.3))
     assert database.read(None).scalar(sa.select(sa.func.current_setting("lock_timeout"))) == "0"
 
 
@@ -264,7 +265,7 @@ def newest_of_two_issued_together(database: BharatDatabase, fences: DatabaseFenc
 
 
 def test_the_note_is_the_higher_of_two_tokens_issued_together(database: BharatDatabase, fences: DatabaseFences) -> None:
-    """Protected: token and note are of one transaction, whose slot stays locked until its end."""
+    """Protected: a token is drawn from the note itself, whose row stays locked until the transaction's end."""
     for _ in range(20):
         noted, highest = newest_of_two_issued_together(database, fences)
         assert noted == highest
@@ -275,17 +276,11 @@ def test_mutant_that_notes_in_a_transaction_of_its_own_may_note_the_lower_one(
 ) -> None:
     """Who draws first is the second to note."""
     first = fences.issue("report")
-    draw = (
-        all_fences.update()
-        .where(all_fences.c.slot == slot_of("report"))
-        .values(token=all_fences.c.token + 1)
-        .returning(all_fences.c.token)
-    )
+    numbers = itertools.count(first + 1)
     noted = threading.Event()
 
     def issue(name: str, *, wait: timedelta | None = None) -> int:
-        with database.write(None, SYSTEM) as unit:
-            token = int(unit.scalar(draw))
+        token = next(numbers)
         if token == first + 1:
             noted.wait(10)
         with database.write(None, SYSTEM) as unit:

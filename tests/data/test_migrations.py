@@ -21,7 +21,7 @@ from bharat.data.engine import EngineOptions, create_engine
 from bharat.data.migrations import MigrationError, Migrator
 from bharat.data.schema import Schema
 from tests.data.shop import SHOP, customers
-from tests.data.test_processes import output, start
+from tests.data.started import output, start
 from tests.fixtures.databases import make_organisation
 from tests.fixtures.schema import core_schema
 from tests.fixtures.servers import Databases, Migrated

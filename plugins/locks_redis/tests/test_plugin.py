@@ -59,7 +59,7 @@ def test_a_redis_that_is_down_is_a_failure(
     assert "locks.redis.url" in findings[""].remedy
 
 
-README_ACL = "~bharat:lock:* +set +get +del +pexpire +evalsha +eval +script|load +ping +info +time +client|setname"
+README_ACL = "~bharat:lock:* +set +get +del +pexpire +evalsha +eval +ping +info +time +client|setname"
 
 
 @pytest.mark.parametrize(("left_out", "named"), [("", ""), ("+pexpire", "'pexpire'"), ("+set", "'set'")])
