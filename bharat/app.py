@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +222,10 @@ class Bharat:
 
     def routes(self) -> Sequence[Owned[Route]]:
         """Every route with its owner: the plugins' own, and those of their record types and integrations."""
+        return self._routes
+
+    @cached_property
+    def _routes(self) -> Sequence[Owned[Route]]:
         return (*self.plugins.routes(), *kit_routes(self.records), *integration_routes(self.integrations))
 
     def wsgi(self) -> falcon.App[Any, Any]:
