@@ -34,6 +34,8 @@ ResultT = TypeVar("ResultT")
 _SQLITE_ERROR = 1
 _ENTANGLED = ("40001", "40P01")
 """PostgreSQL's serialization_failure and deadlock_detected."""
+_READ_ONLY = "25006"
+"""PostgreSQL's read_only_sql_transaction: a standby, or a primary that was demoted."""
 _LOCKED = "55P03"
 """PostgreSQL's lock_not_available: the wait for a lock was bounded, and over."""
 _BUSY = "The database is busy writing; try again shortly."
@@ -146,12 +148,20 @@ class BharatDatabase:
             failure = connection.dialect.loaded_dbapi.Error
             try:
                 return cast(Sequence[tuple[Any, ...]], driver.execute(text, parameters).fetchall())
+            except connection.dialect.loaded_dbapi.NotSupportedError as error:
+                # The statement is known to be right: tables without a log can't be used while a standby is one.
+                raise Unavailable("The database does not take changes now; try again shortly.") from error
             except failure as error:
+                # What takes the place of this one is the next that is asked for: the pool is a stack.
                 if closed := bool(driver.closed):
                     connection.invalidate(error)
                 raise sa.exc.DBAPIError.instance(
                     text, None, error, failure, hide_parameters=True, connection_invalidated=closed
                 ) from error
+            except BaseException:
+                # A greenlet that was ended amid the statement, whose answer is still to come.
+                connection.invalidate()
+                raise
 
         return self._in_autocommit(run)
 
@@ -324,7 +334,11 @@ def _is_busy(error: sa.exc.OperationalError) -> bool:
 
 def _unavailable(error: sa.exc.DBAPIError) -> Unavailable | None:
     """What the caller is told when the database, rather than the statement, is at fault; `None` when it is not."""
-    if not isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError)):
+    if not (
+        isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError))
+        or error.connection_invalidated
+        or getattr(error.orig, "sqlstate", None) == _READ_ONLY
+    ):
         return None
     if getattr(error.orig, "sqlite_errorcode", None) == _SQLITE_ERROR:
         return None  # SQLite's word for a wrong statement: an unknown table or column

@@ -2,21 +2,29 @@
 
 A name's tokens must rise for ever, and a counter that does must be on the disk before its value is given out. A flush for each token
 would be half of the time that a lease takes (measured), so tokens are reserved by the block, and given out from the note of the name's
-newest token, which the guard needs anyway. In PostgreSQL that note is an UNLOGGED table: its commits wait for no disk, and a crash, a
-fail-over or a restored copy of the files leaves it empty, whole (its manual, "CREATE TABLE"). Then a new block is reserved, above all
-that were. A lease of which nothing is known is taken for lost, so notes may be forgotten; and a crash of the database ends all leases.
+newest token, which the guard needs anyway. In PostgreSQL that note is an UNLOGGED table: its commits wait for no disk, and a crash or a
+fail-over leaves it empty, whole (its manual, "CREATE TABLE"). Then a new block is reserved, above all that were. A lease of which
+nothing is known is taken for lost, so notes may be forgotten; and a crash of the database ends all leases.
+
+A block begins at the clock's microseconds, or where the counter's last one ended if that is later, and is used for an hour. So tokens
+rise as well where a reservation is lost: with the last commits that a standby had not got or that SQLite had not synced, or in a
+database that was restored from a copy, both older than an hour or emptied of the notes. A clock that was set back by more than the
+time such a thing takes would break that, and nothing else.
 
 Reserving needs a counter that is never forgotten, and names may hold ids. So names share a fixed number of counters."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
+import time
 from datetime import timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bharat.contracts.database import Unit
+from bharat.contracts.errors import Unavailable
 from bharat.contracts.locks import Lease, LeaseLost
 from bharat.contracts.principal import SYSTEM
 from bharat.data.beginning import patience_of
@@ -24,6 +32,8 @@ from bharat.data.database import BharatDatabase
 from bharat.data.sweeping import sweep
 from bharat.data.tables import core_metadata, platform_table
 from bharat.data.types import Instant
+
+log = logging.getLogger(__name__)
 
 fences = platform_table(
     "fences",
@@ -44,15 +54,17 @@ newest_fences = platform_table(
 )
 
 SLOTS = 4096
-"""Counters. Two names that share one wait for each other only while a block is reserved. Another number would give names other
-counters, whose blocks may be below those they have had."""
+"""Counters. Two names that share one wait for each other only while a block is reserved, which a guarded write of one may hold up. Another
+number would give names other counters, whose blocks may be below those they have had."""
 BLOCK = 1000
-"""Tokens that are reserved at one time. What is left of them when a note is forgotten is never given out; the numbers last nonetheless:
-a counter has 10^16 blocks."""
+"""Tokens that are reserved at one time. What is left of them is never given out."""
+_USED = timedelta(hours=1)
+"""How long after its last token a block gives out another."""
 KEPT = timedelta(days=30)
 """How long the newest token of a name is known."""
-_FORGET_EVERY = 500
-"""Tokens that a process issues between two sweeps of those that were issued longer ago."""
+_SWEEP_EVERY = timedelta(hours=1)
+"""How often a process that issues tokens forgets those that were issued longer ago. There is no index to find them by: every token would
+have to keep it up (PostgreSQL manual, "Heap-Only Tuples")."""
 
 
 _NEXT = """
@@ -61,15 +73,17 @@ WITH patience AS MATERIALIZED (
 )
 UPDATE newest_fences AS newest SET token = newest.token + 1, issued_at = statement_timestamp() + %(shift)s
 FROM patience WHERE patience.setting IS NOT NULL AND newest.name = %(name)s AND newest.token < newest.reserved_to
+  AND newest.issued_at > statement_timestamp() + %(shift)s - %(used)s
 RETURNING newest.token
 """
 """Gives out the next token of a block in one statement of PostgreSQL, which is a transaction by itself: one round trip and no flush.
 The row is taken from the patience, without which its lock might be waited for for ever."""
 
 _ON_THE_DISK = sa.select(sa.func.set_config("synchronous_commit", "on", True)).where(
-    sa.func.current_setting("synchronous_commit") == "off"
+    sa.func.current_setting("synchronous_commit").not_in(["on", "remote_apply"])
 )
-"""A reservation is on the disk before anybody sees it, whatever somebody set to make other commits quicker."""
+"""A reservation is on the disk, and on that of a synchronous standby, before anybody sees it, whatever somebody set to make other
+commits quicker."""
 
 
 class DatabaseFences:
@@ -77,7 +91,7 @@ class DatabaseFences:
 
     def __init__(self, database: BharatDatabase) -> None:
         self._database = database
-        self._issued = 0
+        self._swept = time.monotonic()
         self._newest = (
             sa.select(newest_fences.c.token)
             .where(newest_fences.c.name == sa.bindparam("fence_name", type_=sa.String))
@@ -88,15 +102,18 @@ class DatabaseFences:
             .where(
                 newest_fences.c.name == sa.bindparam("fence_name", type_=sa.String),
                 newest_fences.c.token < newest_fences.c.reserved_to,
+                newest_fences.c.issued_at > database.after(-_USED),
             )
             .values(token=newest_fences.c.token + 1, issued_at=database.now())
             .returning(newest_fences.c.token)
         )
         insert = postgresql.insert if database.dialect == "postgresql" else sqlite.insert
+        now = sa.bindparam("fence_now", type_=sa.BigInteger)
+        later = sa.case((fences.c.token > now, fences.c.token), else_=now)
         self._reserve = (
             insert(fences)
-            .values(slot=sa.bindparam("fence_slot", type_=sa.Integer), token=BLOCK)
-            .on_conflict_do_update(index_elements=[fences.c.slot], set_={"token": fences.c.token + BLOCK})
+            .values(slot=sa.bindparam("fence_slot", type_=sa.Integer), token=now + BLOCK)
+            .on_conflict_do_update(index_elements=[fences.c.slot], set_={"token": later + BLOCK})
             .returning(fences.c.token)
         )
         note = insert(newest_fences).values(
@@ -114,9 +131,12 @@ class DatabaseFences:
         token = self._of_its_block(name, wait)
         if token is None:
             token = self._of_a_new_block(name, wait)
-        self._issued += 1
-        if self._issued % _FORGET_EVERY == 0:
-            self.sweep()
+        if time.monotonic() - self._swept > _SWEEP_EVERY.total_seconds():
+            self._swept = time.monotonic()
+            try:
+                self.sweep()
+            except Unavailable:
+                log.warning("the newest tokens of old leases could not be forgotten; the next time is in an hour")
         return token
 
     def _of_its_block(self, name: str, wait: timedelta | None) -> int | None:
@@ -125,9 +145,8 @@ class DatabaseFences:
             return None
         patience = None if wait is None else patience_of(wait)
         # Carried out twice, where the connection was lost, it leaves a gap.
-        rows = self._database.run_alone(
-            _NEXT, {"name": name, "patience": patience, "shift": self._database.clock.offset}
-        )
+        parameters = {"name": name, "patience": patience, "shift": self._database.clock.offset, "used": _USED}
+        rows = self._database.run_alone(_NEXT, parameters)
         return int(rows[0][0]) if rows else None
 
     def _of_a_new_block(self, name: str, wait: timedelta | None) -> int:
@@ -137,7 +156,8 @@ class DatabaseFences:
             if token is None:
                 if self._database.dialect == "postgresql":
                     unit.execute(_ON_THE_DISK)
-                reserved_to = int(unit.scalar(self._reserve, {"fence_slot": slot_of(name)}))
+                now = int(unit.at.timestamp()) * 1_000_000 + unit.at.microsecond
+                reserved_to = int(unit.scalar(self._reserve, {"fence_slot": slot_of(name), "fence_now": now}))
                 token = reserved_to - BLOCK + 1
                 unit.execute(self._note, {"fence_name": name, "fence_token": token, "fence_reserved_to": reserved_to})
         return int(token)

@@ -304,14 +304,15 @@ class LocksSuite(Suite):
         self.eventually(lambda: got != [], "a waiting acquire gets the expired lock")
         assert got[0] is not None
 
-    @staticmethod
-    def _waiting(locks: Locks, name: str) -> list[Lease | None]:
+    def _waiting(self, locks: Locks, name: str) -> list[Lease | None]:
+        """What somebody gets who waits, for longer than a clock that jumps to the end of a lease takes him."""
+        wait_for = max(MINUTE, 10 * self.moment)
         got: list[Lease | None] = []
         begun = threading.Event()
 
         def wait() -> None:
             begun.set()
-            got.append(locks.acquire(name, ttl=MINUTE, wait=MINUTE))
+            got.append(locks.acquire(name, ttl=MINUTE, wait=wait_for))
 
         threading.Thread(target=wait, daemon=True).start()
         begun.wait()

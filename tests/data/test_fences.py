@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
 import pytest
@@ -19,53 +19,123 @@ from bharat.contracts.errors import Unavailable
 from bharat.contracts.locks import Lease, LeaseLost
 from bharat.contracts.principal import SYSTEM
 from bharat.data import BharatDatabase
+from bharat.data.clock import OffsetClock
+from bharat.data.database import DatabaseUnit
 from bharat.data.engine import EngineOptions
 from bharat.data.fences import BLOCK, DatabaseFences, fences, newest_fences
+from bharat.data.migrations import Migrator
 from bharat.data.schema import Schema
-from bharat.testing.suite import eventually
+from bharat.testing.suite import eventually, together
 from bharat_local_servers import Postgres
 from bharat_local_servers.pytest_fixtures import required
 from tests.data.started import output, start
-from tests.fixtures.servers import PostgresqlDatabases
+from tests.fixtures.servers import Databases, Migrated, PostgresqlDatabases
 
 ON_POSTGRESQL = pytest.mark.parametrize("dialect", ["postgresql"])
 
 
+def microseconds(database: BharatDatabase) -> int:
+    """The database's clock, where blocks begin."""
+    with database.write(None, SYSTEM) as unit:
+        return int(unit.at.timestamp() * 1e6)
+
+
 def test_tokens_strictly_rise_whoever_asks(database: BharatDatabase, database_options: EngineOptions) -> None:
     issuer = DatabaseFences(database)
-    assert issuer.issue("nightly") == 1
+    first = issuer.issue("nightly")
     processes = [start("fences", database_options.url, "25") for _ in range(8)]
     issued = [[int(token) for token in output(process).split()] for process in processes]
     assert all(tokens == sorted(tokens) for tokens in issued)
-    assert sorted(token for tokens in issued for token in tokens) == list(range(2, 202))
-    assert issuer.issue("nightly") == 202
-    assert issuer.issue("another") == 1
+    assert sorted(token for tokens in issued for token in tokens) == list(range(first + 1, first + 201))
+    assert issuer.issue("nightly") == first + 201
 
 
-def test_none_is_issued_twice_when_many_ask_for_the_first(
-    database: BharatDatabase, database_options: EngineOptions
+@pytest.mark.parametrize("size", [1, 3, BLOCK])
+def test_none_is_issued_twice_when_many_ask_at_one_time(
+    database: BharatDatabase, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    processes = [start("fences", database_options.url, "5") for _ in range(8)]
-    issued = [int(token) for process in processes for token in output(process).split()]
-    assert len(set(issued)) == len(issued) == 40
-    assert DatabaseFences(database).issue("nightly") > max(issued)
+    monkeypatch.setattr("bharat.data.fences.BLOCK", size)
+    issuer = DatabaseFences(database)
+    for _ in range(10):
+        highest = issuer.issue("nightly") if size != BLOCK else 0
+        tokens = together(4, lambda number: issuer.issue("nightly"))
+        assert len(set(tokens)) == 4
+        assert min(tokens) > highest
 
 
-def test_the_next_block_goes_on_where_the_last_one_ended(
+def test_a_block_begins_at_the_clock_and_the_next_where_it_ends(
     database: BharatDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bharat.data.fences.BLOCK", 3)
+    monkeypatch.setattr("bharat.data.fences.BLOCK", 10**9)  # more than the microseconds that pass until the next one
     issuer = DatabaseFences(database)
-    assert [issuer.issue("nightly") for _ in range(8)] == list(range(1, 9))
-    assert database.read(None).scalar(sa.select(fences.c.token)) == 9
-
-
-def test_a_forgotten_name_goes_on_above_all_that_it_was_given(database: BharatDatabase) -> None:
-    issuer = DatabaseFences(database)
-    assert issuer.issue("nightly") == 1
+    before = microseconds(database)
+    first = issuer.issue("nightly")
+    assert before < first <= microseconds(database) + 1
+    assert issuer.issue("nightly") == first + 1
     with database.write(None, SYSTEM) as unit:
         unit.execute(newest_fences.delete())
-    assert issuer.issue("nightly") == BLOCK + 1
+    assert issuer.issue("nightly") == first + 10**9
+
+
+def tokens_over_a_loss(database: BharatDatabase) -> list[int]:
+    """Before and after the last commits are lost: as on a standby that had not got them and is the primary now."""
+    issuer = DatabaseFences(database)
+    tokens = [issuer.issue("nightly") for _ in range(3)]
+    with database.write(None, SYSTEM) as unit:
+        unit.execute(newest_fences.delete())
+        unit.execute(fences.delete())
+    return [*tokens, *(issuer.issue("nightly") for _ in range(3))]
+
+
+def test_tokens_rise_where_a_reservation_was_lost(database: BharatDatabase) -> None:
+    """Protected: `fence_now`, by which a block begins at the clock."""
+    tokens = tokens_over_a_loss(database)
+    assert tokens == sorted(set(tokens))
+
+
+@pytest.fixture
+def no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks begin where the counter's last one ended, and nothing else."""
+    scalar = DatabaseUnit.scalar
+
+    def without_clock(self: DatabaseUnit, statement: Any, parameters: Any = None) -> Any:
+        given = dict(parameters or {})
+        return scalar(self, statement, given | ({"fence_now": 0} if "fence_now" in given else {}))
+
+    monkeypatch.setattr(DatabaseUnit, "scalar", without_clock)
+
+
+def test_mutant_whose_blocks_know_no_clock_issues_tokens_twice(database: BharatDatabase, no_clock: None) -> None:
+    tokens = tokens_over_a_loss(database)
+    assert len(set(tokens)) == 3
+
+
+def tokens_over_a_restored_copy(database: BharatDatabase, clock: OffsetClock) -> list[int]:
+    """As after `pg_restore` of a copy from two hours ago, which holds the notes too."""
+    issuer = DatabaseFences(database)
+    tokens = [issuer.issue("nightly")]
+    read = database.read(None)
+    (counter,), (note,) = read.rows(sa.select(fences)), read.rows(sa.select(newest_fences))
+    tokens += [issuer.issue("nightly") for _ in range(3)]
+    clock.offset += timedelta(hours=2)
+    with database.write(None, SYSTEM) as unit:
+        unit.execute(fences.update().values(token=counter.token))
+        unit.execute(newest_fences.update().values(**note._asdict()))
+    return [*tokens, *(issuer.issue("nightly") for _ in range(3))]
+
+
+def test_tokens_rise_over_a_restored_copy(database: BharatDatabase, clock: OffsetClock) -> None:
+    """Protected: `fences._USED`, after which a block gives out nothing."""
+    tokens = tokens_over_a_restored_copy(database, clock)
+    assert tokens == sorted(set(tokens))
+
+
+def test_mutant_whose_blocks_never_end_issues_tokens_twice(
+    database: BharatDatabase, clock: OffsetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bharat.data.fences._USED", timedelta(days=1))
+    tokens = tokens_over_a_restored_copy(database, clock)
+    assert len(set(tokens)) == 4
 
 
 def test_a_server_of_before_and_a_new_one_take_turns(database: BharatDatabase) -> None:
@@ -84,6 +154,27 @@ def test_a_server_of_before_and_a_new_one_take_turns(database: BharatDatabase) -
 
     tokens = [issue() for issue in (now, now, before, before, now, now, before)]
     assert tokens == sorted(set(tokens))
+
+
+def test_notes_of_before_the_blocks_go_on(
+    empty_database: Migrated,
+    databases: Databases,
+    core_schema: Schema,
+    open_database: Callable[[EngineOptions], BharatDatabase],
+) -> None:
+    """Over revision 0012, down and up again, as an upgrade finds them."""
+    migrator = Migrator(core_schema, empty_database.owner, application_role=databases.application_role)
+    migrator.upgrade()
+    issuer = DatabaseFences(open_database(empty_database.application))
+    first = issuer.issue("nightly")
+    assert migrator.downgrade("core", "0011") > 0
+    migrator.upgrade()
+    lease = Lease("nightly", "somebody", first, timedelta(minutes=1))
+    database = open_database(empty_database.application)
+    with database.write(None, SYSTEM) as unit:
+        DatabaseFences(database).guard(unit, lease)
+    assert DatabaseFences(database).issue("nightly") > first
+    migrator.close()
 
 
 def few_counters_serve_many_names(database: BharatDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,15 +257,15 @@ def tokens_over_two_crashes(harmed: Harmed) -> list[int]:
 
 
 @ON_POSTGRESQL
-def test_tokens_strictly_rise_over_crashes(harmed: Harmed) -> None:
-    """Protected: the block in `fences`, a table with a log; and `fences._ON_THE_DISK`."""
+def test_tokens_strictly_rise_over_crashes(harmed: Harmed, no_clock: None) -> None:
+    """Protected: the block in `fences`, a table with a log; and `fences._ON_THE_DISK`. The clock alone would do here."""
     tokens = tokens_over_two_crashes(harmed)
     assert tokens == sorted(set(tokens))
 
 
 @ON_POSTGRESQL
 def test_mutant_whose_reservations_need_no_disk_issues_tokens_twice(
-    harmed: Harmed, monkeypatch: pytest.MonkeyPatch
+    harmed: Harmed, no_clock: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bharat.data.fences._ON_THE_DISK", sa.select(sa.literal(1)))
     tokens = tokens_over_two_crashes(harmed)
@@ -182,7 +273,7 @@ def test_mutant_whose_reservations_need_no_disk_issues_tokens_twice(
 
 
 @ON_POSTGRESQL
-def test_mutant_whose_counters_have_no_log_either_issues_tokens_twice(harmed: Harmed) -> None:
+def test_mutant_whose_counters_have_no_log_either_issues_tokens_twice(harmed: Harmed, no_clock: None) -> None:
     with psycopg.connect(harmed.owner_url) as owner:
         owner.execute("ALTER TABLE fences SET UNLOGGED")
     tokens = tokens_over_two_crashes(harmed)
@@ -224,3 +315,35 @@ def test_a_token_waits_for_the_disk_only_where_a_block_begins(harmed: Harmed) ->
 
     assert was_flushed(lambda: issuer.issue("nightly"))
     assert not was_flushed(lambda: [issuer.issue("nightly") for _ in range(10)])
+
+
+def step_over_closed_connections(harmed: Harmed) -> int:
+    """How far apart the tokens before and after a restart are."""
+    issuer, engine = DatabaseFences(harmed.database), harmed.database.engine
+    first = issuer.issue("nightly")
+    with engine.connect(), engine.connect(), engine.connect():
+        pass
+    harmed.restart()
+    return issuer.issue("nightly") - first
+
+
+@ON_POSTGRESQL
+def test_a_token_is_issued_though_all_kept_connections_were_closed(harmed: Harmed) -> None:
+    """Protected: `database._ATTEMPTS`, and `pool_use_lifo`, by which the second is made on a new connection."""
+    assert step_over_closed_connections(harmed) == 1
+
+
+@ON_POSTGRESQL
+def test_mutant_without_a_second_attempt_it_is_not(harmed: Harmed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bharat.data.database._ATTEMPTS", 1)
+    with pytest.raises(Unavailable):
+        step_over_closed_connections(harmed)
+
+
+@ON_POSTGRESQL
+def test_a_database_that_takes_no_changes_is_unavailable(harmed: Harmed) -> None:
+    with psycopg.connect(harmed.owner_url, autocommit=True) as owner:
+        setting = sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on")
+        owner.execute(setting.format(sql.Identifier(owner.info.dbname)))
+    with pytest.raises(Unavailable):
+        DatabaseFences(harmed.database).issue("nightly")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 
 import click
 import pytest
@@ -28,6 +29,7 @@ def test_a_generated_page_is_up_to_date(name: str) -> None:
     assert updated(text, PARTS[name]) == text, f"{name} is out of date: run `make docs`, and commit what it wrote"
 
 
+@cache
 def every_command() -> dict[str, click.Command]:
     own = {command.name or "": command for command in COMMANDS}
     for name in [*plugin_names(), "sample"]:
