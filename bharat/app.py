@@ -16,6 +16,7 @@ from typing import Any
 
 import falcon
 import msgspec
+import sqlalchemy as sa
 
 import bharat.accounts
 
@@ -90,12 +91,13 @@ def load_plugins(config: Config) -> Plugins:
     return Plugins.load(config, BUILTINS)
 
 
-def schema_of(plugins: Plugins) -> Schema:
-    """Every table of the core and the enabled plugins."""
+def schema_of(plugins: Plugins, records: sa.MetaData | None = None) -> Schema:
+    """Every table of the core and the enabled plugins. `records` are the tables of their record types, where they are built already."""
+    if records is None:
+        records = Kit.metadata(plugins.record_types())
     schema = Schema()
-    types = plugins.record_types()
     for line in plugins.migrations():
-        schema.add(line, Kit.metadata([owned for owned in types if owned.plugin == line.plugin], among=types))
+        schema.add(line, [table for table in records.tables.values() if table.info["plugin"] == line.plugin])
     return schema
 
 
@@ -145,7 +147,8 @@ class Bharat:
             engine_options(config), self.clock, busy_timeout=timedelta(seconds=config.database.busy_timeout)
         )
         self.fences = DatabaseFences(self.database)
-        self.schema = schema_of(plugins)
+        self._tables = Kit.metadata(plugins.record_types())
+        self.schema = schema_of(plugins, self._tables)
         self.readiness = Readiness(Migrator(self.schema, replace(engine_options(config), pool_size=1)), self.clock)
         self._built: list[Any] = []
         if not complete:
@@ -177,6 +180,7 @@ class Bharat:
         )
         self.records = Kit(
             types,
+            self._tables,
             database=self.database,
             permissions=self.permissions,
             key=self.key("cursors"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -24,23 +24,27 @@ class Schema:
         self._uncopied: list[sa.Table] = []
         self.add(Migrations(plugin=CORE, folder=Path(__file__).parent / "versions", metadata=core_metadata))
 
-    def add(self, line: Migrations, *more: sa.MetaData) -> None:
-        """Add an owner's tables. Raises `PluginError` for a table that is somebody else's or declares no tenancy."""
-        for metadata in (line.metadata, *more):
-            # Not sorted: references to other owners' tables resolve only once all are in.
-            for table in metadata.tables.values():
-                if table.name in self._owners:
-                    raise PluginError(
-                        f"plugin {line.plugin!r} defines the table {table.name!r}, which {self._owners[table.name]!r} has already"
-                    )
-                if tenancy_of(table) is None:
-                    raise PluginError(
-                        f"plugin {line.plugin!r}: table {table.name!r} declares no tenancy; "
-                        "make it with organisation_table() or platform_table()"
-                    )
-                self._owners[table.name] = line.plugin
-                self._uncopied.append(table)
+    def add(self, line: Migrations, more: Iterable[sa.Table] = ()) -> None:
+        """Add an owner's tables, those of its record types among them. Raises `PluginError` for a table that is somebody else's or declares no tenancy."""
+        # Not sorted: references to other owners' tables resolve only once all are in.
+        for table in (*line.metadata.tables.values(), *more):
+            if table.name in self._owners:
+                raise PluginError(
+                    f"plugin {line.plugin!r} defines the table {table.name!r}, which {self._owners[table.name]!r} has already"
+                )
+            if tenancy_of(table) is None:
+                raise PluginError(
+                    f"plugin {line.plugin!r}: table {table.name!r} declares no tenancy; "
+                    "make it with organisation_table() or platform_table()"
+                )
+            self._owners[table.name] = line.plugin
+            self._uncopied.append(table)
         self.lines.append(line)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of all tables, sorted."""
+        return sorted(self._owners)
 
     @property
     def metadata(self) -> sa.MetaData:

@@ -32,6 +32,7 @@ class Kit:
     def __init__(
         self,
         types: Sequence[Owned[RecordType]],
+        tables: sa.MetaData,
         *,
         database: Database,
         permissions: Permissions,
@@ -39,18 +40,16 @@ class Kit:
         imports: int = 1,
         max_file_size: int = 1024**3,
     ) -> None:
-        """`imports`: how many may run at once over HTTP. `max_file_size`: bytes of an attached file, at most."""
+        """`tables`: theirs, as `metadata` builds them. `imports`: how many may run at once over HTTP. `max_file_size`: bytes of an
+        attached file, at most."""
         self.database = database
         self.permissions = permissions
         self.cursors = Cursors(key)
         self.imports = Gate(imports)
         self.kept = Kept()
         self.max_file_size = max_file_size
-        metadata = sa.MetaData(naming_convention=NAMING)
-        targets = _targets(types)
         resources = [
-            Resource(owned.plugin, owned.item, build_table(owned.plugin, owned.item, targets, metadata))
-            for owned in types
+            Resource(owned.plugin, owned.item, tables.tables[table_name(owned.plugin, owned.item)]) for owned in types
         ]
         by_name = {resource.name: resource for resource in resources}
         self._records: dict[str, Records] = {}
@@ -62,7 +61,7 @@ class Kit:
 
     @staticmethod
     def metadata(types: Sequence[Owned[RecordType]], among: Sequence[Owned[RecordType]] | None = None) -> sa.MetaData:
-        """The tables of `types`, for migrations. `among` are all types that they may refer to, `types` among them."""
+        """The tables of `types`. `among` are all types that they may refer to, `types` among them."""
         metadata = sa.MetaData(naming_convention=NAMING)
         targets = _targets(types if among is None else among)
         for owned in types:

@@ -15,7 +15,7 @@ from bharat.data.schema import Schema
 def key_of(schema: Schema) -> str:
     """Equal for schemas that migrate to the same tables."""
     lines = sorted(f"{line.plugin}={line.folder}" for line in schema.lines)
-    return "|".join(lines + sorted(schema.metadata.tables))
+    return "|".join([*lines, *schema.names])
 
 
 class MigratedFiles:

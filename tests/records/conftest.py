@@ -42,7 +42,7 @@ def records_schema(tmp_path_factory: pytest.TempPathFactory) -> Schema:
     """The core and the sample types."""
     folder = tmp_path_factory.mktemp("sample") / "versions"
     schema = core_schema()
-    schema.add(Migrations(plugin="sample", folder=folder, metadata=sa.MetaData()), Kit.metadata(TYPES))
+    schema.add(Migrations(plugin="sample", folder=folder, metadata=sa.MetaData()), Kit.metadata(TYPES).tables.values())
     assert make_migration(schema, "sample", "Companies, deals and products.") is not None
     return schema
 

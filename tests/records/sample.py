@@ -130,7 +130,7 @@ def people_of(database: BharatDatabase, organisation_id: UUID) -> People:
 
 def kit_of(database: BharatDatabase, key: bytes = b"k" * 32) -> Kit:
     permissions = Permissions({owned.item.plural: owned.item.access for owned in TYPES})
-    return Kit(TYPES, database=database, permissions=permissions, key=key)
+    return Kit(TYPES, Kit.metadata(TYPES), database=database, permissions=permissions, key=key)
 
 
 def scoped_to(principal: Principal, *scopes: str) -> Principal:
