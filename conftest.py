@@ -11,6 +11,8 @@ pytest_plugins = [
     "bharat_local_servers.pytest_fixtures",
     "tests.fixtures.databases",
     "tests.fixtures.homes",
+    "tests.fixtures.passwords",
+    "tests.fixtures.turns",
     "tests.fixtures.application",
     "tests.fixtures.signals",
 ]

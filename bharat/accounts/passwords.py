@@ -27,18 +27,18 @@ MAX_LENGTH = 128
 AT_ONCE = 4
 """Hashes computed at a time by one process."""
 
-# OWASP Password Storage Cheat Sheet, Argon2id: m=47104 (46 MiB), t=1, p=1.
-_HASHER = PasswordHasher(time_cost=1, memory_cost=47104, parallelism=1, hash_len=32, salt_len=16, type=Type.ID)
+HASHER = PasswordHasher(time_cost=1, memory_cost=47104, parallelism=1, hash_len=32, salt_len=16, type=Type.ID)
+"""OWASP Password Storage Cheat Sheet, Argon2id: m=47104 (46 MiB), t=1, p=1."""
 
 
 class Passwords:
     """Checks, hashes and verifies. One per process."""
 
-    def __init__(self, minimum: int = 12, hasher: PasswordHasher = _HASHER) -> None:
+    def __init__(self, minimum: int = 12, hasher: PasswordHasher | None = None) -> None:
         self._minimum = minimum
-        self._hasher = hasher
+        self._hasher = hasher or HASHER
         self._turn = threading.BoundedSemaphore(AT_ONCE)
-        self._nobodys = _hash_of_nothing(hasher)
+        self._nobodys = _hash_of_nothing(self._hasher)
 
     def check(
         self, password: str, *, email: str | None = None, name: str | None = None, path: str = "/password"

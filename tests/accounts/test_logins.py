@@ -27,6 +27,7 @@ from bharat.contracts.route import Public, Stream
 from bharat.contracts.sessions import Session, Sessions, SessionsUnavailable, handle_of
 from bharat.testing.suite import LetPass
 from tests.accounts.site import NEW_PASSWORD, PASSWORD, Browser, Site
+from tests.fixtures.passwords import FULL_COST
 
 AGENT = "agent@acme.example"
 
@@ -503,7 +504,8 @@ def test_a_store_restored_from_an_old_snapshot_revives_nobody(site: Site, monkey
     assert there.get("/me").status_code == 401
 
 
-def test_a_hash_of_old_parameters_is_renewed_at_the_next_login(site: Site) -> None:
+def test_a_hash_of_old_parameters_is_renewed_at_the_next_login(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(site.app.accounts.passwords, "_hasher", FULL_COST)
     cheap = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)
     mine = credentials.c.email == AGENT
     with site.app.database.write(None, SYSTEM) as unit:

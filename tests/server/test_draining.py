@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,18 +50,19 @@ def serving(home: Path, code: str) -> Iterator[tuple[subprocess.Popen[bytes], in
         environ = {**os.environ, **settings}
         process = subprocess.Popen([sys.executable, "-c", program], env=environ, stdout=log, stderr=log)
     try:
-        _wait_for_port(port)
+        _wait_for_worker(port)
         yield process, port, key
     finally:
         process.kill()
         process.wait()
 
 
-def _wait_for_port(port: int) -> None:
+def _wait_for_worker(port: int) -> None:
+    """The master listens long before a worker takes what comes."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/livez", timeout=30).close()
             return
         except OSError:
             time.sleep(0.1)  # asks again until the deadline
