@@ -6,9 +6,11 @@ yields probes, at least one of them expected to be `allowed` for somebody, and e
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
+from secrets import token_hex
 from typing import Any
 
 from falcon import testing
@@ -18,7 +20,9 @@ from bharat.accounts.tokens import derived_token
 from bharat.contracts.html import STYLESHEET
 from bharat.contracts.principal import Role
 from bharat.integrations import standard
+from bharat.local.folder import FolderStorage
 from bharat.local.signed_urls import SignedUrls
+from tests.fixtures.application import Site
 from tests.security.record_probes import ANY, MISSING
 from tests.security.secrets import SEALED, Secret
 from tests.security.table import MEMBERS, NARROW, home, reach
@@ -387,13 +391,14 @@ def _search(world: World, caller: str) -> Iterator[Probe]:
 
 
 def _file(world: World, caller: str, operation: str) -> Iterator[Probe]:
-    """Files are given out by signed URLs alone: whoever holds one may use it, for this file and this purpose."""
+    """Files are given out by signed URLs alone: whoever holds one may use it, for this file and this purpose. A link to upload leads
+    nowhere where files are not kept in a folder."""
     word = world.secrets.word(Secret("setting", "nobody's"))
     key, urls = f"files/{word}.txt", SignedUrls(world.site.app)
     hour, put = timedelta(hours=1), operation == "storage_upload"
     if put:
-        presign = partial(world.site.app.storage.presign_put, expires=hour, content_type="text/plain", max_size=100)
-        url, wrong = presign().url, presign().url
+        sign = partial(urls.upload, expires=hour, content_type="text/plain", max_size=100)
+        url, wrong = (sign(f"{int(time.time() * 1000)}-{token_hex(16)}").url for _ in range(2))
     else:
         world.site.app.storage.put(key, [b"a file"], content_type="text/plain")
         url = urls.download(key, expires=hour, filename=None, inline_type=None)
@@ -405,12 +410,17 @@ def _file(world: World, caller: str, operation: str) -> Iterator[Probe]:
         (wrong.split("?")[1], "denied"),
         (query.replace("expires=", "expires=9"), "denied"),
         ("", "refused"),
-        (query, "allowed"),
+        (query, "allowed" if not put or takes_uploads(world.site) else "hidden"),
     )
     for given, expected in tries:
         yield Probe(
             operation=operation, caller=caller, method=method, path=path, query=given, expected=expected, **more
         )
+
+
+def takes_uploads(site: Site) -> bool:
+    """Whether signed links to upload lead to the application itself."""
+    return isinstance(site.app.storage, FolderStorage)
 
 
 def _greet(world: World, caller: str) -> Iterator[Probe]:

@@ -15,6 +15,7 @@ import pytest
 
 from bharat.contracts.principal import Role
 from tests.fixtures.application import Caller
+from tests.fixtures.links import fetched
 from tests.security.stored import Stored
 
 COMPANIES = "/api/v1/companies"
@@ -447,11 +448,10 @@ def test_a_files_name_stays_within_its_header(admin: Caller) -> None:
     app.storage.put("files/a.txt", [b"a"], content_type="text/plain")
     for name in ('a"; filename="b', "a\r\nSet-Cookie: x=y", "../../etc/passwd", "..\\a", "a\x00b", "\U0001f600.txt"):
         url = app.storage.presign_get("files/a.txt", expires=timedelta(hours=1), filename=name)
-        path, query = url.removeprefix(app.public_url).split("?")
-        answer = admin.site.client.simulate_get(path, query_string=query)
-        if answer.status_code == 400:
+        answer = fetched(admin.site.client, url)
+        if answer.status == 400:
             continue
-        disposition = answer.headers["Content-Disposition"]
+        disposition = answer.headers["content-disposition"]
         assert disposition.startswith("attachment; ")
         assert not set(disposition.split('filename="')[1].split('"')[0]) & set('\r\n\0/\\"')
 
