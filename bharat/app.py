@@ -270,7 +270,7 @@ class Bharat:
                 close = getattr(backend, "close", None)
                 if close is not None:
                     close()
-            except Exception:
+            except Exception:  # the others are closed all the same
                 log.exception("closing %s failed", type(backend).__name__)
         self.readiness.close()
         self.database.close()

@@ -95,7 +95,7 @@ class BharatDatabase:
         for callback in callbacks:
             try:
                 callback()
-            except Exception:
+            except Exception:  # it is committed: no callback may make a failure of that
                 log.exception("a callback after commit failed; what it would have hastened happens later")
 
     def _free_to_write(self) -> int:
@@ -196,7 +196,7 @@ class BharatDatabase:
                     except sa.exc.OperationalError as error:
                         if not _is_busy(error) or time.monotonic() > deadline:
                             raise
-                        time.sleep(0.005 + random.random() * 0.02)
+                        time.sleep(0.005 + random.random() * 0.02)  # until the other process has committed
                 yield connection, self.clock.now()
         finally:
             self._writer.release()

@@ -85,11 +85,11 @@ def import_across(home: Path, code: str, sign: signal.Signals) -> bytes:
             f"Authorization: Bearer {key}\r\nContent-Length: {len(CSV)}\r\n\r\n"
         )
         connection.sendall(head.encode() + CSV[:10])
-        time.sleep(0.5)  # the request is in its handler; nothing outside shows that
+        time.sleep(0.5)  # until the request is in its handler, which nothing outside shows
         process.send_signal(sign)
         deadline = time.monotonic() + 20
         while not _is_closed(port) and time.monotonic() < deadline:
-            time.sleep(0.1)
+            time.sleep(0.1)  # asks again until the deadline
         connection.settimeout(20)
         try:
             connection.sendall(CSV[10:])
